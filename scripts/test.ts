@@ -1,0 +1,58 @@
+// npm test: builds dist/fold, runs the tests against it and ends with the line "N passed, N failed".
+// `npm test -- tests/tidy.test.ts -t name` passes its arguments on to bun test.
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "./build.ts";
+import { root } from "./compile.ts";
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+const report = join(root, "dist", "junit.xml");
+const test_timeout_ms = 120_000;
+
+/** The counts of the report's outermost element; undefined when the run ended before there was a report. */
+async function readReport(): Promise<Counts | undefined> {
+  const file = Bun.file(report);
+  if (!(await file.exists())) return undefined;
+  const summary = /<testsuites\b[^>]*>/.exec(await file.text())?.[0];
+  if (summary === undefined) return undefined;
+  const count = (name: string) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(summary)?.[1] ?? 0);
+  const failed = count("failures") + count("errors");
+  const skipped = count("skipped");
+  return { passed: count("tests") - failed - skipped, failed, skipped };
+}
+
+async function main(): Promise<number> {
+  await build();
+  // A report of an earlier run must not be taken for this one's.
+  rmSync(report, { force: true });
+  const tests = Bun.spawn(
+    [
+      process.execPath,
+      "--no-orphans",
+      "test",
+      `--timeout=${test_timeout_ms}`,
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+      ...process.argv.slice(2),
+    ],
+    { cwd: root, stdio: ["ignore", "inherit", "inherit"] },
+  );
+  const exitCode = await tests.exited;
+  const counts = (await readReport()) ?? { passed: 0, failed: 0, skipped: 0 };
+  const ran = counts.passed + counts.failed;
+  // A test file that does not load fails the run without being a test in the report.
+  const brokenFiles = exitCode !== 0 && counts.failed === 0 ? 1 : 0;
+  if (brokenFiles > 0)
+    console.log(`\nbun test ended with exit code ${exitCode} though no test failed: counted as one failure`);
+  if (ran === 0) console.log("\nno test ran");
+  const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
+  console.log(`${counts.passed} passed, ${counts.failed + brokenFiles} failed${skipped}`);
+  return exitCode === 0 && counts.failed === 0 && ran > 0 ? 0 : 1;
+}
+
+process.exitCode = await main();

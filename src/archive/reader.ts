@@ -1,0 +1,150 @@
+import type { OrthoVisitor } from "../core/box-reader.ts";
+import type { Corpus } from "../core/corpus.ts";
+import { sortShapes } from "../core/shapes.ts";
+import { type Chunk, decodeChunk, visitOrthos } from "./chunk.ts";
+import { decodeInterner } from "./interner.ts";
+import { type ChunkEntry, decodeManifest, MANIFEST, type Manifest, type MemberEntry, sha256 } from "./manifest.ts";
+import { ArchiveSource, damaged, MAX_MEMBER_BYTES } from "./source.ts";
+import { BLOCK, parseTarHeader } from "./tar.ts";
+import { readTar } from "./tar-stream.ts";
+
+/** Which orthos a reader wants; chunks without any are skipped unread. */
+export interface OrthoFilter {
+  /** Only this shape, for instance `2x3`. */
+  readonly shape?: string;
+  /** Only orthos of at least this volume. */
+  readonly minVolume?: number;
+}
+
+/**
+ * An archive opened for reading.
+ *
+ * The manifest is read first and is believed only as far as the members agree with it: each is checked against
+ * its size and SHA-256 when it is read.
+ */
+export class Archive {
+  private constructor(
+    readonly path: string,
+    readonly manifest: Manifest,
+    private readonly source: ArchiveSource,
+  ) {}
+
+  /** @throws FoldError `not_found`, `unreadable` or `corrupt` */
+  static async open(path: string): Promise<Archive> {
+    const source = new ArchiveSource(path);
+    try {
+      const bytes = source.frames === null ? await findManifest(source) : lastMember(source);
+      return new Archive(path, decodeManifest(bytes, path), source);
+    } catch (error) {
+      source.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.source.close();
+  }
+
+  get sizeBytes(): number {
+    return this.source.sizeBytes;
+  }
+
+  /** SHA-256 of the tar: as the file says where it does, else computed from the whole file. */
+  async tarSha256(): Promise<string> {
+    if (this.source.tarSha256 !== null) return this.source.tarSha256;
+    const hash = new Bun.CryptoHasher("sha256");
+    for await (const piece of this.source.stream()) hash.update(piece);
+    return hash.digest("hex");
+  }
+
+  /** The sentences. */
+  async corpus(): Promise<Corpus> {
+    for await (const [, bytes] of this.members([this.manifest.interner])) return decodeInterner(bytes);
+    throw damaged(this.path, "has no interner.bin");
+  }
+
+  /** All chunks that may hold what the filter asks for, in the order of the walk. */
+  async *chunks(filter: OrthoFilter = {}): AsyncGenerator<[ChunkEntry, Chunk]> {
+    const wanted = this.manifest.chunks.filter((chunk) => mayMatch(chunk, filter));
+    for await (const [entry, bytes] of this.members(wanted)) {
+      const chunk = decodeChunk(bytes, entry.path);
+      if (!agrees(entry, chunk)) throw damaged(this.path, `describes ${entry.path} differently than the chunk itself`);
+      yield [entry, chunk];
+    }
+  }
+
+  /** Bytes of the listed members, in their order, each checked. */
+  async *members<Entry extends MemberEntry>(entries: readonly Entry[]): AsyncGenerator<[Entry, Uint8Array]> {
+    if (this.source.frames === null) {
+      yield* this.membersFromStream(entries);
+      return;
+    }
+    const { manifest } = this;
+    const order = [manifest.interner, ...manifest.chunks, manifest.optimal_txt];
+    const numberOf = new Map(order.map((member, number) => [member.path, number]));
+    for (const entry of entries) {
+      const bytes = this.source.frame(2 * (numberOf.get(entry.path) ?? 0) + 1);
+      this.check(entry, bytes);
+      yield [entry, bytes];
+    }
+  }
+
+  private async *membersFromStream<Entry extends MemberEntry>(
+    entries: readonly Entry[],
+  ): AsyncGenerator<[Entry, Uint8Array]> {
+    let next = 0;
+    for await (const { path, bytes } of readTar(this.source.stream(), this.path, MAX_MEMBER_BYTES)) {
+      if (next === entries.length) return;
+      if (path !== entries[next].path) continue;
+      this.check(entries[next], bytes);
+      yield [entries[next++], bytes];
+    }
+    if (next < entries.length) throw damaged(this.path, `lacks ${entries[next].path}`);
+  }
+
+  private check(entry: MemberEntry, bytes: Uint8Array): void {
+    if (bytes.length === entry.size && sha256(bytes) === entry.sha256) return;
+    throw damaged(this.path, `holds another ${entry.path} than its manifest says`);
+  }
+}
+
+function agrees({ orthos, shapes, start }: ChunkEntry, chunk: Chunk): boolean {
+  const { origin, second, square } = chunk.start;
+  return (
+    orthos === chunk.orthos &&
+    JSON.stringify(sortShapes(shapes)) === JSON.stringify(sortShapes(chunk.shapes)) &&
+    JSON.stringify(start) === JSON.stringify([origin, second, square])
+  );
+}
+
+/** Visit every ortho of a chunk, words included. */
+export function visitChunk(chunk: Chunk, entry: ChunkEntry, visit: OrthoVisitor): void {
+  visitOrthos(chunk, entry.path, visit);
+}
+
+/** With a seek table the manifest is the last frame but one. */
+function lastMember(source: ArchiveSource): Uint8Array {
+  const count = source.frames?.length ?? 0;
+  if (count < 3) throw damaged(source.path, "has no manifest: it was not finished");
+  const head = source.frame(count - 3);
+  const header = parseTarHeader(head.subarray(Math.max(0, head.length - BLOCK)));
+  if (header?.path !== MANIFEST) throw damaged(source.path, "has no manifest: it was not finished");
+  return source.frame(count - 2);
+}
+
+async function findManifest(source: ArchiveSource): Promise<Uint8Array> {
+  let manifest: Uint8Array | null = null;
+  for await (const { path, bytes } of readTar(source.stream(), source.path, MAX_MEMBER_BYTES)) {
+    manifest = path === MANIFEST ? bytes : null;
+  }
+  if (manifest === null) throw damaged(source.path, "has no manifest at its end: it is no archive, or not a whole one");
+  return manifest;
+}
+
+function mayMatch(chunk: ChunkEntry, { shape, minVolume = 1 }: OrthoFilter): boolean {
+  if (shape !== undefined && chunk.shapes[shape] === undefined) return false;
+  if (minVolume === 1) return true;
+  return Object.keys(chunk.shapes).some(
+    (name) => name.split("x").reduce((v, n) => v * (Number(n) - 1), 1) >= minVolume,
+  );
+}

@@ -1,0 +1,86 @@
+import { damaged } from "./source.ts";
+import { BLOCK, parseTarHeader, tarPadding } from "./tar.ts";
+
+/** One member of a tar. */
+export interface TarMember {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The names that fold writes: anything else, `../x` above all, has no business in an archive. */
+const MEMBER_NAME = /^(interner\.bin|manifest\.json|optimal\.txt|results\/queue_\d{8}\.bin)$/;
+
+/**
+ * Read the members of a tar from its pieces, one at a time.
+ *
+ * @param maxMemberBytes a member that claims more is refused before it is read
+ * @throws FoldError `corrupt` for anything but a whole tar of fold's members
+ */
+export async function* readTar(
+  pieces: AsyncIterable<Uint8Array>,
+  name: string,
+  maxMemberBytes: number,
+): AsyncGenerator<TarMember> {
+  const input = new PieceReader(pieces, name);
+  for (;;) {
+    const header = parseTarHeader(await input.take(BLOCK));
+    if (header === null) break;
+    if (!MEMBER_NAME.test(header.path))
+      throw damaged(name, `holds ${JSON.stringify(header.path)}, which is not fold's`);
+    if (header.size > maxMemberBytes) throw damaged(name, `claims a member of ${header.size} bytes`);
+    const bytes = await input.take(header.size);
+    yield { path: header.path, bytes };
+    await input.take(tarPadding(header.size));
+  }
+  await input.rest();
+}
+
+/** Cuts a stream of pieces into parts of wanted sizes. */
+class PieceReader {
+  private readonly source: AsyncIterator<Uint8Array>;
+  private piece: Uint8Array = new Uint8Array(0);
+  private at = 0;
+
+  constructor(
+    pieces: AsyncIterable<Uint8Array>,
+    private readonly name: string,
+  ) {
+    this.source = pieces[Symbol.asyncIterator]();
+  }
+
+  /** The next `size` bytes. Memory grows with what really comes, not with what was claimed. */
+  async take(size: number): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    for (let left = size; left > 0; ) {
+      if (this.at === this.piece.length && !(await this.more())) throw damaged(this.name, "ends too early");
+      const part = this.piece.subarray(this.at, this.at + left);
+      parts.push(part);
+      this.at += part.length;
+      left -= part.length;
+    }
+    return parts.length === 1 ? parts[0].slice() : concatenate(parts, size);
+  }
+
+  /** Read to the end, so that a stream cut off behind the last member is noticed. */
+  async rest(): Promise<void> {
+    while (await this.more());
+  }
+
+  private async more(): Promise<boolean> {
+    const { done, value } = await this.source.next();
+    if (done === true) return false;
+    this.piece = value;
+    this.at = 0;
+    return true;
+  }
+}
+
+function concatenate(parts: readonly Uint8Array[], size: number): Uint8Array {
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

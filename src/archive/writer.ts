@@ -1,0 +1,190 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Corpus } from "../core/corpus.ts";
+import { betterOrtho, canonicalLine, type Ortho } from "../core/optimal.ts";
+import { addShapes, cellsOf, type ShapeCounts, sortShapes, volumeOf } from "../core/shapes.ts";
+import { FoldError, fromSystemError } from "../errors.ts";
+import type { ChunkHead } from "./chunk.ts";
+import { encodeInterner } from "./interner.ts";
+import {
+  type ChunkEntry,
+  chunkPath,
+  encodeManifest,
+  FORMAT_VERSION,
+  type FoldOptions,
+  INTERNER,
+  MANIFEST,
+  type Manifest,
+  type MemberEntry,
+  OPTIMAL,
+  type Source,
+  sealManifest,
+  sha256,
+} from "./manifest.ts";
+import { encodeTail, type FrameSize } from "./seek-table.ts";
+import { MAX_MEMBER_BYTES } from "./source.ts";
+import { BLOCK, tarHeader, tarPadding } from "./tar.ts";
+import { compressFrame } from "./zstd.ts";
+
+/** What an archive is called and made of. */
+export interface ArchiveIdentity {
+  readonly name: string;
+  readonly lineage: string;
+  readonly sources: readonly Source[];
+  readonly options: FoldOptions;
+}
+
+/** A finished archive. */
+export interface WrittenArchive {
+  readonly path: string;
+  readonly manifest: Manifest;
+  readonly bytes: number;
+  readonly tarSha256: string;
+}
+
+/**
+ * Writes an archive member by member into a temporary file beside its place, and puts it there when it is whole.
+ *
+ * Order is the promise: sentences first, then chunks in the order of the walk, the manifest last. Until `finish`
+ * has renamed the file, nothing stands under the archive's name; after a failure `discard` leaves nothing at all.
+ */
+export class ArchiveWriter {
+  private readonly temporary: string;
+  private file: number;
+  private readonly tarHash = new Bun.CryptoHasher("sha256");
+  private readonly frames: FrameSize[] = [];
+  /** Zero bytes that belong behind the last member. */
+  private padding = 0;
+  private readonly chunks: ChunkEntry[] = [];
+  private readonly shapes: ShapeCounts = {};
+  private optimal: Ortho | null = null;
+  private readonly interner: MemberEntry;
+
+  constructor(
+    private readonly path: string,
+    private readonly identity: ArchiveIdentity,
+    private readonly corpus: Corpus,
+  ) {
+    this.temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      this.file = openSync(this.temporary, "wx");
+    } catch (error) {
+      throw fromSystemError(error, "create the archive", path);
+    }
+    this.interner = this.addMember(INTERNER, encodeInterner(corpus));
+  }
+
+  /**
+   * Add the next chunk of the walk.
+   *
+   * @param bytes as encodeChunk gives them
+   * @param frame the same bytes compressed, if that has been done already
+   */
+  addChunk(head: Omit<ChunkHead, "words" | "minVolume">, bytes: Uint8Array, frame?: Uint8Array): void {
+    const member = this.addMember(chunkPath(this.chunks.length), bytes, frame);
+    const { orthos, shapes, start } = head;
+    this.chunks.push({
+      ...member,
+      orthos,
+      shapes: sortShapes(shapes),
+      start: [start.origin, start.second, start.square],
+    });
+    addShapes(this.shapes, shapes);
+    this.optimal = betterOrtho(this.optimal, head.optimal);
+  }
+
+  /** Write what is left, make sure that it is on the disk, and give the archive its name. */
+  finish(): WrittenArchive {
+    const { optimal } = this;
+    const line = optimal === null ? "" : `${canonicalLine(optimal)}\n`;
+    const optimalTxt = this.addMember(OPTIMAL, new TextEncoder().encode(line));
+    const manifest = this.manifest(optimalTxt);
+    this.addMember(MANIFEST, encodeManifest(manifest));
+    this.writeFrame(new Uint8Array(this.padding + 2 * BLOCK));
+    const tarSha256 = this.tarHash.digest("hex");
+    const tail = encodeTail(this.frames, tarSha256);
+    this.write(tail);
+    try {
+      fsyncSync(this.file);
+      closeSync(this.file);
+      this.file = -1;
+      renameSync(this.temporary, this.path);
+      syncFolder(dirname(this.path));
+    } catch (error) {
+      throw fromSystemError(error, "write the archive", this.path);
+    }
+    const bytes = this.frames.reduce((sum, frame) => sum + frame.compressed, tail.length);
+    return { path: this.path, manifest, bytes, tarSha256 };
+  }
+
+  /** Leave nothing behind: for every way out but `finish`. */
+  discard(): void {
+    if (this.file >= 0) closeSync(this.file);
+    this.file = -1;
+    rmSync(this.temporary, { force: true });
+  }
+
+  private manifest(optimalTxt: MemberEntry): Manifest {
+    const { identity, corpus, optimal } = this;
+    // Spelled out, because the order of the keys is part of the bytes.
+    const { max_dims, min_volume, shard } = identity.options;
+    return sealManifest({
+      format: FORMAT_VERSION,
+      name: identity.name,
+      lineage: identity.lineage,
+      sources: identity.sources.map(({ name, sentences, tokens }) => ({ name, sentences, tokens })),
+      options: { max_dims, min_volume, shard: shard && { number: shard.number, of: shard.of } },
+      distinct_sentences: corpus.starts.length - 1,
+      vocabulary: corpus.words.length,
+      orthos: this.chunks.reduce((sum, chunk) => sum + chunk.orthos, 0),
+      shapes: sortShapes(this.shapes),
+      optimal:
+        optimal === null
+          ? null
+          : { dims: optimal.dims, volume: volumeOf(optimal.dims), cells: cellsOf(optimal.dims), words: optimal.words },
+      interner: this.interner,
+      chunks: this.chunks,
+      optimal_txt: optimalTxt,
+    });
+  }
+
+  /** One frame with the padding of the member before and this member's header, one with its bytes. */
+  private addMember(path: string, bytes: Uint8Array, frame?: Uint8Array): MemberEntry {
+    if (bytes.length > MAX_MEMBER_BYTES) {
+      const hint = "fold the text in parts, with --shard or as several texts";
+      throw new FoldError("failed", `${path} would be larger than the ${MAX_MEMBER_BYTES} bytes of a member`, hint);
+    }
+    const head = new Uint8Array(this.padding + BLOCK);
+    head.set(tarHeader(path, bytes.length), this.padding);
+    this.writeFrame(head);
+    this.writeFrame(bytes, frame);
+    this.padding = tarPadding(bytes.length);
+    return { path, size: bytes.length, sha256: sha256(bytes) };
+  }
+
+  private writeFrame(bytes: Uint8Array, compressed: Uint8Array = compressFrame(bytes)): void {
+    this.tarHash.update(bytes);
+    this.frames.push({ compressed: compressed.length, content: bytes.length });
+    this.write(compressed);
+  }
+
+  private write(bytes: Uint8Array): void {
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at);
+    } catch (error) {
+      throw fromSystemError(error, "write the archive", this.path);
+    }
+  }
+}
+
+/** Make a rename survive a power cut, where the system lets folders be synced. */
+function syncFolder(folder: string): void {
+  if (process.platform === "win32") return;
+  const handle = openSync(folder, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}

@@ -1,0 +1,227 @@
+import { availableParallelism } from "node:os";
+import type { CommandDefinition } from "./command.ts";
+import {
+  archiveName,
+  dimensions,
+  type FlagValues,
+  MAX_THREADS,
+  oneOf,
+  repeated,
+  seconds,
+  shape,
+  shard,
+  share,
+  singleWord,
+  text,
+  threadList,
+  toggle,
+  valued,
+  wholeNumber,
+} from "./flags.ts";
+
+const cores = availableParallelism();
+
+const json = toggle("print JSON on stdout and nothing else there");
+const quiet = toggle("no progress and no summary; errors are still told");
+const fresh = toggle("throw away what a stopped run left, and start again");
+const threads = valued("threads to use", "N", wholeNumber(1, MAX_THREADS), cores, "all cores");
+const maxDims = valued("most dimensions of an ortho", "N|all", dimensions, 2, "2");
+const minVolume = valued("leave out orthos of less volume", "V", wholeNumber(1), 1, "1");
+const outDir = valued("folder for the archives", "DIR", text("a folder"), null, "archives in the state directory");
+const name = valued("name of the archive", "NAME", archiveName, null, "the text's");
+
+export const runFlags = {
+  maxDims,
+  threads,
+  shard: valued("fold only shard i of n", "i/n", shard, null),
+  out: outDir,
+  minVolume,
+  noArchive: toggle("count and find the best, and keep nothing"),
+  resume: toggle("insist on going on from what a stopped run left; without it that is done where possible"),
+  fresh,
+  merge: toggle("one archive of the union of all texts, instead of one each"),
+  name,
+  json,
+  quiet,
+};
+
+export const showFlags = { json };
+
+export const exportFlags = {
+  shape: valued("only this shape, dims in any order", "3x3", shape, null),
+  minVolume: valued("only orthos of at least this volume", "V", wholeNumber(1), 1, "1"),
+  containing: repeated("only orthos that hold this word; more than once: all of the words", "WORD", singleWord),
+  limit: valued("stop after so many orthos", "N", wholeNumber(0), null, "none"),
+  format: oneOf("canonical lines, or one JSON object a line", ["lines", "jsonl"], "lines"),
+};
+
+export const mergeFlags = {
+  out: outDir,
+  name: { ...name, shown: "the names of the archives, joined" },
+  threads,
+  fresh,
+  json,
+  quiet,
+};
+
+export const verifyFlags = {
+  sample: valued("check the orthos of this share of the chunks, for instance 1/30", "P", share, 1, "1"),
+  json,
+};
+
+export const estimateFlags = {
+  maxDims,
+  minVolume,
+  seconds: valued("how long to sample", "S", seconds, 1.5, "1.5"),
+  json,
+};
+
+export const benchFlags = {
+  threads: valued(
+    "thread counts to measure, for instance 1,2",
+    "LIST",
+    threadList,
+    cores > 1 ? [1, cores] : [1],
+    "1 and all cores",
+  ),
+  runs: valued("runs of each", "N", wholeNumber(1, 1000), 3, "3"),
+  maxDims,
+};
+
+const SHELLS = ["bash", "zsh", "fish"] as const;
+/** What `fold help` knows besides commands. */
+export const helpTopics = ["environment", "exit-codes", "formatting"] as const;
+
+/** Every command, in the order in which help lists them. */
+export const definitions: readonly CommandDefinition[] = [
+  {
+    name: "run",
+    summary: "fold texts: find every ortho, keep them in archives",
+    parameters: "PATH...",
+    atLeast: 1,
+    atMost: Infinity,
+    flags: runFlags,
+    examples: [
+      ["run book.txt", "fold one text"],
+      ["run texts/ --merge --name library", "one archive of the union of all *.txt in a folder"],
+      ["run book.txt --max-dims 3 --min-volume 4", "three dimensions, without the smallest"],
+      ["run book.txt --shard 2/8", "the second of eight parts"],
+      ["run - --no-archive --json < book.txt", "fold standard input, keep nothing"],
+    ],
+    load: () => import("./run.ts"),
+  },
+  {
+    name: "show",
+    summary: "what is in an archive, with its best ortho drawn",
+    parameters: "ARCHIVE",
+    atLeast: 1,
+    atMost: 1,
+    flags: showFlags,
+    examples: [
+      ["show fold_state/archives/book.tar.zst", "for people"],
+      ["show book.tar.zst --json", "for programs"],
+    ],
+    endsAtOnce: true,
+    load: () => import("./show.ts"),
+  },
+  {
+    name: "export",
+    summary: "the orthos of an archive as canonical lines",
+    parameters: "ARCHIVE",
+    atLeast: 1,
+    atMost: 1,
+    flags: exportFlags,
+    examples: [
+      ["export book.tar.zst --shape 3x3", "all of one shape"],
+      ["export book.tar.zst --containing whale --limit 10", "the first ten with a word in them"],
+      ["export book.tar.zst --min-volume 4 --format jsonl", "the large ones, for programs"],
+      ["export book.tar.zst | LC_ALL=C sort | sha256sum", "the digest of the set"],
+    ],
+    endsAtOnce: true,
+    load: () => import("./export.ts"),
+  },
+  {
+    name: "merge",
+    summary: "the archive of the union of several",
+    parameters: "ARCHIVE...",
+    atLeast: 1,
+    atMost: Infinity,
+    flags: mergeFlags,
+    examples: [["merge a.tar.zst b.tar.zst --name both", "what folding both texts together gives"]],
+    load: () => import("./merge.ts"),
+  },
+  {
+    name: "verify",
+    summary: "check an archive: every hash, every ortho against its sentences",
+    parameters: "ARCHIVE",
+    atLeast: 1,
+    atMost: 1,
+    flags: verifyFlags,
+    examples: [
+      ["verify book.tar.zst", "all of it"],
+      ["verify book.tar.zst --sample 1/30", "every hash, and the orthos of one chunk in thirty"],
+    ],
+    load: () => import("./verify.ts"),
+  },
+  {
+    name: "estimate",
+    summary: "how many orthos, how long, how big, before you start",
+    parameters: "PATH...",
+    atLeast: 1,
+    atMost: Infinity,
+    flags: estimateFlags,
+    examples: [["estimate book.txt --max-dims 3", "is it worth asking for three dimensions?"]],
+    load: () => import("./estimate.ts"),
+  },
+  {
+    name: "bench",
+    summary: "how fast this machine folds a text, as JSON",
+    parameters: "PATH",
+    atLeast: 1,
+    atMost: 1,
+    flags: benchFlags,
+    examples: [["bench book.txt --threads 1,2 --runs 5", "one thread against two"]],
+    load: () => import("./bench.ts"),
+  },
+  {
+    name: "completions",
+    summary: "a script that completes commands and options in a shell",
+    parameters: "SHELL",
+    atLeast: 1,
+    atMost: 1,
+    choices: SHELLS,
+    flags: {},
+    examples: [
+      ["completions bash > ~/.local/share/bash-completion/completions/fold", "for bash"],
+      ["completions zsh > ~/.zfunc/_fold", "for zsh, in a folder of $fpath"],
+      ["completions fish > ~/.config/fish/completions/fold.fish", "for fish"],
+    ],
+    endsAtOnce: true,
+    load: () => import("./completions.ts"),
+  },
+  {
+    name: "help",
+    summary: "help on a command, the environment, exit codes or text rules",
+    parameters: "[TOPIC]",
+    atLeast: 0,
+    atMost: 1,
+    get choices() {
+      return [...definitions.map((definition) => definition.name), ...helpTopics];
+    },
+    flags: {},
+    examples: [
+      ["help run", "the options of a command"],
+      ["help formatting", "how a text becomes sentences, and how results look"],
+    ],
+    endsAtOnce: true,
+    load: () => import("./help.ts"),
+  },
+];
+
+export type RunFlags = FlagValues<typeof runFlags>;
+export type ShowFlags = FlagValues<typeof showFlags>;
+export type ExportFlags = FlagValues<typeof exportFlags>;
+export type MergeFlags = FlagValues<typeof mergeFlags>;
+export type VerifyFlags = FlagValues<typeof verifyFlags>;
+export type EstimateFlags = FlagValues<typeof estimateFlags>;
+export type BenchFlags = FlagValues<typeof benchFlags>;

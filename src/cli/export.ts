@@ -1,0 +1,65 @@
+import { type Chunk, visitOrthos } from "../archive/chunk.ts";
+import { Archive } from "../archive/reader.ts";
+import { volumeOf } from "../core/shapes.ts";
+import type { CommandArguments, CommandIo } from "./command.ts";
+import type { ExportFlags } from "./definitions.ts";
+import { LineBuffer } from "./line-buffer.ts";
+
+/** Thrown to leave a walk through a chunk when the limit is reached. */
+const ENOUGH = Symbol("enough");
+
+/** `fold export ARCHIVE`: chunk by chunk, in constant memory; chunks without a match are not read or not decoded. */
+export async function execute(
+  { parameters, flags }: CommandArguments<ExportFlags>,
+  { output }: CommandIo,
+): Promise<number> {
+  if (flags.limit === 0) return 0;
+  const archive = await Archive.open(parameters[0]);
+  const lines = new LineBuffer(flags.format, (bytes) => output.writeNow(bytes));
+  try {
+    const filter = { minVolume: flags.minVolume, ...(flags.shape === null ? {} : { shape: flags.shape }) };
+    for await (const [entry, chunk] of archive.chunks(filter)) {
+      const wanted = flags.containing.map((word) => chunk.words.indexOf(word));
+      if (wanted.includes(-1)) continue;
+      lines.setWords(chunk.words);
+      exportChunk(chunk, entry.path, wanted, flags, lines);
+    }
+  } catch (error) {
+    if (error !== ENOUGH) throw error;
+  } finally {
+    archive.close();
+  }
+  lines.flush();
+  return 0;
+}
+
+/** Write the lines of a chunk's orthos that match. */
+function exportChunk(
+  chunk: Chunk,
+  name: string,
+  containing: readonly number[],
+  { shape, minVolume, limit }: ExportFlags,
+  lines: LineBuffer,
+): void {
+  const most = limit ?? Infinity;
+  // A chunk's reader gives equal dims as one and the same array, so most orthos ask nothing new.
+  const verdicts = new Map<readonly number[], boolean>();
+  let dims: readonly number[] = [];
+  let isWanted = false;
+  visitOrthos(chunk, name, (newDims, words, cells) => {
+    if (newDims !== dims) {
+      dims = newDims;
+      isWanted = verdicts.get(dims) ?? ((shape === null || dims.join("x") === shape) && volumeOf(dims) >= minVolume);
+      verdicts.set(dims, isWanted);
+    }
+    if (!isWanted) return;
+    for (let i = 0; i < containing.length; i++) if (!holds(words, cells, containing[i])) return;
+    lines.add(dims, words, cells);
+    if (lines.count === most) throw ENOUGH;
+  });
+}
+
+function holds(words: Int32Array, cells: number, word: number): boolean {
+  for (let i = 0; i < cells; i++) if (words[i] === word) return true;
+  return false;
+}

@@ -1,0 +1,44 @@
+import { join } from "node:path";
+import { Archive } from "../archive/reader.ts";
+import { FoldError } from "../errors.ts";
+import { copyChunks, planMerge } from "../jobs/merge-archives.ts";
+import type { CommandArguments, CommandIo } from "./command.ts";
+import type { MergeFlags } from "./definitions.ts";
+import { archivePath, type FoldInput, foldInput, printSummary, reportExisting } from "./fold.ts";
+import { describeArchive, type FoldReport } from "./report.ts";
+
+/** `fold merge A B...`: the archive of the union of all sentences, as if all texts had been folded together. */
+export async function execute({ parameters, flags }: CommandArguments<MergeFlags>, io: CommandIo): Promise<number> {
+  if (parameters.length < 2) {
+    throw new FoldError("usage", "a merge takes two archives or more", "name them one after the other");
+  }
+  const archives: Archive[] = [];
+  try {
+    for (const path of parameters) archives.push(await Archive.open(path));
+    const report = await merge(archives, flags, io);
+    if (flags.json) io.output.json(report);
+    else if (!flags.quiet) printSummary(report, io);
+    return 0;
+  } finally {
+    for (const archive of archives) archive.close();
+  }
+}
+
+async function merge(archives: readonly Archive[], flags: MergeFlags, io: CommandIo): Promise<FoldReport> {
+  const started = performance.now();
+  const plan = await planMerge(archives);
+  const name = flags.name ?? plan.defaultName;
+  const input: FoldInput = { ...plan, name };
+  const folder = flags.out ?? join(io.config.stateDir, "archives");
+  const path = archivePath(input, folder);
+  const existing = flags.fresh ? null : await reportExisting(input, path, io);
+  if (existing !== null) {
+    if (!flags.quiet) io.output.note(`${path}: already merged, nothing to do`);
+    return existing;
+  }
+  if (plan.copyFrom === null) return foldInput(input, { ...flags, folder }, io);
+  const written = await copyChunks(plan, plan.copyFrom, name, path);
+  const elapsed_ms = Math.round(performance.now() - started);
+  const peak_rss_bytes = process.resourceUsage().maxRSS * 1024;
+  return describeArchive(written.manifest, written, { elapsed_ms, threads: 1, peak_rss_bytes });
+}

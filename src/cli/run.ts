@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import { formatLineage, type Lineage } from "../archive/lineage.ts";
+import type { FoldOptions } from "../archive/manifest.ts";
+import { CorpusBuilder } from "../core/corpus.ts";
+import { FoldError } from "../errors.ts";
+import { findTexts, type ReadText, readText, type TextPlace } from "../jobs/read-texts.ts";
+import { hasWork } from "../jobs/spill.ts";
+import type { CommandArguments, CommandIo } from "./command.ts";
+import type { RunFlags } from "./definitions.ts";
+import { archivePath, type FoldInput, foldInput, printSummary, reportExisting } from "./fold.ts";
+
+/** `fold run PATH...`: fold each text, or the union of all, and leave an archive of each. */
+export async function execute({ parameters, flags }: CommandArguments<RunFlags>, io: CommandIo): Promise<number> {
+  checkFlags(flags);
+  const places = findTexts(parameters);
+  if (flags.merge) return runOne(await readUnion(places, flags), flags, io);
+  if (places.length === 1) return runOne(await readOne(places[0], flags), flags, io);
+  if (flags.name !== null) {
+    throw new FoldError("usage", "--name can name one archive only", "leave it out, or join the texts with --merge");
+  }
+  return runEach(places, flags, io);
+}
+
+function checkFlags(flags: RunFlags): void {
+  if (flags.resume && flags.fresh) {
+    throw new FoldError("usage", "--resume and --fresh exclude each other", "leave out one of them");
+  }
+  if (flags.noArchive && (flags.resume || flags.out !== null)) {
+    const other = flags.resume ? "--resume" : "--out";
+    throw new FoldError("usage", `--no-archive keeps nothing, so ${other} has no meaning`, "leave out one of them");
+  }
+}
+
+/** One text after the other. A text that cannot be folded does not keep the others from it. */
+async function runEach(places: readonly TextPlace[], flags: RunFlags, io: CommandIo): Promise<number> {
+  let failures = 0;
+  for (const place of places) {
+    try {
+      await runOne(await readOne(place, flags), flags, io);
+    } catch (error) {
+      if (!(error instanceof FoldError) || !isOfOneText(error)) throw error;
+      failures++;
+      io.output.warn(`${error.message}; ${error.hint}`);
+    }
+  }
+  if (failures === 0) return 0;
+  const done = places.length - failures;
+  throw new FoldError(
+    done > 0 ? "partial" : "failed",
+    `${failures} of ${places.length} texts could not be folded`,
+    "see the warnings above; run the same command again when they are mended",
+  );
+}
+
+function isOfOneText({ code }: FoldError): boolean {
+  return code === "not_utf8" || code === "empty" || code === "unreadable" || code === "not_found";
+}
+
+async function readOne(place: TextPlace, flags: RunFlags): Promise<FoldInput> {
+  const { corpus, source } = await readText(place);
+  const name = flags.name ?? source.name;
+  const named = { ...source, name };
+  return { corpus, ...identity(name, { kind: "text", name }, [named], flags) };
+}
+
+async function readUnion(places: readonly TextPlace[], flags: RunFlags): Promise<FoldInput> {
+  const builder = new CorpusBuilder();
+  const sources: ReadText["source"][] = [];
+  for (const place of places) {
+    const { corpus, source } = await readText(place);
+    builder.addCorpus(corpus);
+    sources.push(source);
+  }
+  const parts = sources.map(({ name }): Lineage => ({ kind: "text", name }));
+  const name = flags.name ?? sources.map((source) => source.name).join("+");
+  const lineage: Lineage = parts.length === 1 ? parts[0] : { kind: "merge", parts };
+  return { corpus: builder.build(), ...identity(name, lineage, sources, flags) };
+}
+
+function identity(
+  name: string,
+  of: Lineage,
+  sources: FoldInput["sources"],
+  flags: RunFlags,
+): Omit<FoldInput, "corpus"> {
+  const { shard } = flags;
+  const options: FoldOptions = { max_dims: flags.maxDims, min_volume: flags.minVolume, shard };
+  const lineage: Lineage = shard === null ? of : { kind: "shard", of, shard: shard.number, shards: shard.of };
+  return { name, lineage: formatLineage(lineage), sources, options };
+}
+
+async function runOne(input: FoldInput, flags: RunFlags, io: CommandIo): Promise<number> {
+  const folder = flags.noArchive ? null : (flags.out ?? join(io.config.stateDir, "archives"));
+  if (folder !== null) {
+    const path = archivePath(input, folder);
+    if (flags.resume && !hasWork(path)) {
+      throw new FoldError("not_found", `there is nothing to go on from for ${path}`, "leave out --resume to start");
+    }
+    const existing = flags.fresh ? null : await reportExisting(input, path, io);
+    if (existing !== null) {
+      if (flags.json) io.output.json(existing);
+      else if (!flags.quiet) io.output.line(`${path}: already folded, nothing to do`);
+      return 0;
+    }
+  }
+  const report = await foldInput(input, { ...flags, folder }, io);
+  if (flags.json) io.output.json(report);
+  else if (!flags.quiet) printSummary(report, io);
+  return 0;
+}

@@ -1,0 +1,213 @@
+import { BoxReader, type OrthoVisitor } from "./box-reader.ts";
+import { BoxShape } from "./box-shape.ts";
+import { CodeInput, type Context, corruptCode, withoutFlags } from "./code-input.ts";
+import { AXES, END, HAS_KIND, KIND_BITS, LAST, LONGER, LOWER_BITS, SECTION, SLICES, UPPER_BITS } from "./tree-code.ts";
+
+export interface TreeReaderOptions {
+  /** How many words the chunk's list has. */
+  readonly words: number;
+  /** Orthos of less volume are only on the way to others and are not visited. */
+  readonly minVolume: number;
+  readonly visit: OrthoVisitor;
+}
+
+/** All wedges from the origin that end in one word: the middle words. */
+interface Gathering {
+  readonly end: number;
+  readonly middles: readonly number[];
+}
+
+/** A pair of rows whose list of longer pairs is being read. */
+interface Pair {
+  readonly upper: Context;
+  readonly lower: Context;
+  readonly kind: number;
+  isListRead: boolean;
+  inGroup: boolean;
+  isLastGroup: boolean;
+  nextWord: number;
+}
+
+/**
+ * Read a chunk's tree code (FORMAT.md, "Tree code") and visit every ortho in it.
+ *
+ * @throws FoldError `corrupt` when the code is not well-formed; memory is bounded by the length of the code
+ */
+export function readTree(code: Uint8Array, options: TreeReaderOptions): void {
+  try {
+    new TreeReader(new CodeInput(code, options.words), options).read();
+  } catch (error) {
+    // Boxes are read by recursion, a slice a level: honest code stays far from the end of the stack.
+    if (error instanceof RangeError) throw corruptCode("nests boxes beyond all measure");
+    throw error;
+  }
+}
+
+class TreeReader {
+  private readonly boxes: BoxReader;
+  private readonly shapes: BoxShape[] = [];
+  /** Words of the two rows of the pair being read. */
+  private readonly upperRow: number[] = [];
+  private readonly lowerRow: number[] = [];
+
+  constructor(
+    private readonly input: CodeInput,
+    private readonly options: TreeReaderOptions,
+  ) {
+    this.boxes = new BoxReader(input, options.minVolume, options.visit);
+  }
+
+  read(): void {
+    while (this.input.left > 0) this.originBlock();
+  }
+
+  private originBlock(): void {
+    const { input } = this;
+    const origin = input.word();
+    const byMiddle = new Map<number, Gathering[]>();
+    for (let size = input.varint(); size !== END; size = input.varint()) {
+      if (size > input.left) throw corruptCode("has a gathering of an impossible size");
+      const end = input.word();
+      const middles: number[] = [];
+      const gathering = { end, middles };
+      for (let i = 0; i < size; i++) {
+        const middle = input.cell(input.after(origin), input.varint());
+        middles.push(middle);
+        const list = byMiddle.get(middle);
+        if (list === undefined) byMiddle.set(middle, [gathering]);
+        else if (list[list.length - 1] !== gathering) list.push(gathering);
+      }
+    }
+    for (let next = input.varint(); next !== END; next = input.varint()) {
+      if (next !== SECTION) throw corruptCode("has neither a section nor its end");
+      this.section(origin, byMiddle);
+    }
+  }
+
+  /** The squares of one section, each with what grew from it. */
+  private section(origin: number, byMiddle: Map<number, Gathering[]>): void {
+    const { input } = this;
+    const second = input.cell(input.after(origin), input.varint());
+    const from = input.varint();
+    let record = input.varint();
+    let skip = withoutFlags(record, KIND_BITS);
+    let until = record === END ? input.varint() : Infinity;
+    let square = 0;
+    for (const { end, middles } of byMiddle.get(second) ?? []) {
+      let isOrdered = false;
+      for (let i = 0; i < middles.length && square < until; i++) {
+        const third = middles[i];
+        if (third === second) {
+          isOrdered = true;
+          continue;
+        }
+        if (square++ < from) continue;
+        this.beginSquare(origin, second, third, end);
+        if (isOrdered) this.visitPair();
+        if (record === END || skip-- > 0) continue;
+        this.descend(record);
+        record = input.varint();
+        skip = withoutFlags(record, KIND_BITS);
+        if (record === END) until = input.varint();
+      }
+    }
+    if (until < from) throw corruptCode("ends a section before its start");
+    if (record !== END || square !== until) throw corruptCode("counts other squares than its gatherings hold");
+  }
+
+  private beginSquare(origin: number, second: number, third: number, end: number): void {
+    this.upperRow.length = 0;
+    this.lowerRow.length = 0;
+    this.upperRow.push(origin, second);
+    this.lowerRow.push(third, end);
+  }
+
+  private visitPair(): void {
+    const n = this.upperRow.length;
+    if (n - 1 < this.options.minVolume) return;
+    this.loadPair();
+    this.options.visit(this.shape(n).canonicalDims, this.boxes.words, 2 * n);
+  }
+
+  private loadPair(): void {
+    const n = this.upperRow.length;
+    this.boxes.reserve(2 * n);
+    const { words } = this.boxes;
+    for (let i = 0; i < n; i++) {
+      words[i] = this.upperRow[i];
+      words[n + i] = this.lowerRow[i];
+    }
+  }
+
+  private shape(n: number): BoxShape {
+    this.shapes[n] ??= new BoxShape([n, 2]);
+    return this.shapes[n];
+  }
+
+  /** All below a square: its record, then its longer pairs depth first on a stack of their own. */
+  private descend(record: number): void {
+    const { input, upperRow, lowerRow } = this;
+    const kind = record % 2 ** KIND_BITS;
+    const upper = input.after(upperRow[0]).with(upperRow[1]);
+    const lower = input.after(lowerRow[0]).with(lowerRow[1]);
+    const pairs: Pair[] = [newPair(upper, lower, kind)];
+    while (pairs.length > 0) {
+      const pair = pairs[pairs.length - 1];
+      if (pair.isListRead) {
+        this.readBoxes(pair);
+        pairs.pop();
+        upperRow.pop();
+        lowerRow.pop();
+      } else {
+        const longer = this.longerPair(pair);
+        if (longer !== null) pairs.push(longer);
+      }
+    }
+  }
+
+  /** The next pair of one word more; returns it when it has children of its own. */
+  private longerPair(pair: Pair): Pair | null {
+    const { input } = this;
+    if (!pair.inGroup) {
+      const group = input.varint();
+      pair.nextWord = input.cell(pair.lower, withoutFlags(group, LOWER_BITS));
+      pair.isLastGroup = (group & LAST) !== 0;
+      pair.inGroup = true;
+    }
+    const member = input.varint();
+    const word = input.cell(pair.upper, withoutFlags(member, UPPER_BITS));
+    if (member & LAST) {
+      pair.inGroup = false;
+      pair.isListRead = pair.isLastGroup;
+    }
+    this.upperRow.push(word);
+    this.lowerRow.push(pair.nextWord);
+    this.visitPair();
+    if (member & HAS_KIND) return newPair(pair.upper.with(word), pair.lower.with(pair.nextWord), input.varint());
+    this.upperRow.pop();
+    this.lowerRow.pop();
+    return null;
+  }
+
+  private readBoxes(pair: Pair): void {
+    const lists = pair.kind & (SLICES | AXES);
+    if (lists === 0) return;
+    this.loadPair();
+    const left = this.input.after(this.upperRow[0]).with(this.lowerRow[0]);
+    this.boxes.pair(this.shape(this.upperRow.length), lists, left);
+  }
+}
+
+function newPair(upper: Context, lower: Context, kind: number): Pair {
+  const isKnown = kind > 0 && kind <= (LONGER | SLICES | AXES);
+  if (!isKnown) throw corruptCode("has a pair of an unknown kind");
+  return {
+    upper,
+    lower,
+    kind,
+    isListRead: (kind & LONGER) === 0,
+    inGroup: false,
+    isLastGroup: false,
+    nextWord: 0,
+  };
+}

@@ -1,0 +1,177 @@
+import { rmSync } from "node:fs";
+import { encodeInterner } from "../archive/interner.ts";
+import { FORMAT_VERSION, type FoldOptions, type Optimal, type Source, sha256 } from "../archive/manifest.ts";
+import { ArchiveWriter, type WrittenArchive } from "../archive/writer.ts";
+import type { Corpus } from "../core/corpus.ts";
+import { betterOrtho, type Ortho } from "../core/optimal.ts";
+import { PhraseIndex } from "../core/phrase-index.ts";
+import { planTasks, type Task, tasksOfShard } from "../core/plan.ts";
+import { addShapes, cellsOf, type ShapeCounts, sortShapes, volumeOf } from "../core/shapes.ts";
+import { FoldError } from "../errors.ts";
+import { version } from "../version.ts";
+import { ChunkQueue } from "./chunk-queue.ts";
+import { openSpill, type SpilledChunk, spilledChunks, workFolder } from "./spill.ts";
+import type { OpenTask } from "./walk-messages.ts";
+import { startWalk } from "./walk-pool.ts";
+
+/** How far a fold is. */
+export interface FoldProgress {
+  /** Share of the estimated work that is done, 0 .. 1. */
+  readonly share: number;
+  readonly orthos: number;
+  readonly best: Ortho | null;
+}
+
+export interface FoldRequest {
+  readonly corpus: Corpus;
+  readonly name: string;
+  readonly lineage: string;
+  readonly sources: readonly Source[];
+  readonly options: FoldOptions;
+  readonly threads: number;
+  /** Where the archive goes; null for none. Finished parts wait in `<archive>.work` until it is whole. */
+  readonly archive: string | null;
+  /** Throw away what a stopped run left, instead of going on from it. */
+  readonly fresh: boolean;
+  readonly signal?: AbortSignal;
+  /** Called once, as soon as it is known what there is to do. */
+  readonly onPlan?: (plan: { tasks: number; resumed: number }) => void;
+  /** Called on every chunk; `progress` is cheap to call at any time. */
+  readonly onProgress?: (progress: () => FoldProgress) => void;
+}
+
+export interface FoldOutcome {
+  readonly orthos: number;
+  readonly shapes: ShapeCounts;
+  readonly optimal: Optimal | null;
+  readonly archive: WrittenArchive | null;
+}
+
+/**
+ * Fold a corpus: every ortho counted, the best one found, and all of them in an archive if one is wanted.
+ *
+ * @throws FoldError `interrupted` after `signal`, with everything finished kept for the next run; errors of the disk
+ */
+export async function foldCorpus(request: FoldRequest): Promise<FoldOutcome> {
+  const { corpus, options, archive } = request;
+  const index = PhraseIndex.build(corpus);
+  const tasks = planTasks(index, corpus.words, options.max_dims ?? Infinity);
+  const shard = options.shard ?? { number: 1, of: 1 };
+  const numbers = tasksOfShard(tasks, shard.number, shard.of);
+  const spill = archive === null ? null : workFolder(archive);
+  const spilled = spill === null ? new Map<number, SpilledChunk[]>() : findSpilled(request, spill);
+  const run = new FoldRun(request, tasks, numbers, spilled);
+  request.onPlan?.({ tasks: numbers.length, resumed: run.resumedTasks });
+  const walk = startWalk(
+    {
+      arrays: index.arrays,
+      words: corpus.words,
+      maxDims: options.max_dims ?? Infinity,
+      minVolume: options.min_volume,
+      tasks: run.openTasks,
+      spill,
+    },
+    Math.max(1, Math.min(request.threads, run.openTasks.length)),
+    (done) => run.queue.put(done),
+  );
+  run.runningOrthos = walk.runningOrthos;
+  const stop = () => walk.stop();
+  request.signal?.addEventListener("abort", stop);
+  if (request.signal?.aborted) stop();
+  try {
+    const isComplete = await walk.finished;
+    if (!isComplete) throw stopped(spill !== null);
+    const outcome = run.finish();
+    if (spill !== null) rmSync(spill, { recursive: true, force: true });
+    return outcome;
+  } finally {
+    request.signal?.removeEventListener("abort", stop);
+    run.discard();
+  }
+}
+
+function stopped(isKept: boolean): FoldError {
+  const hint = isKept
+    ? "run the same command again: it goes on from here"
+    : "without an archive nothing is kept: the same command starts again";
+  return new FoldError("interrupted", "stopped before the end", hint);
+}
+
+/** What an earlier run of the same fold has left. The key names everything that the chunks depend on. */
+function findSpilled({ corpus, options, fresh }: FoldRequest, spill: string): Map<number, SpilledChunk[]> {
+  if (fresh) rmSync(spill, { recursive: true, force: true });
+  const { fold, commit } = version;
+  const sentences = sha256(encodeInterner(corpus));
+  const { isResumed } = openSpill(spill, JSON.stringify({ format: FORMAT_VERSION, fold, commit, options, sentences }));
+  return isResumed ? spilledChunks(spill) : new Map();
+}
+
+/** The counts of a fold under way, and the archive that its chunks go to. */
+class FoldRun {
+  readonly queue: ChunkQueue;
+  readonly openTasks: OpenTask[] = [];
+  resumedTasks = 0;
+  runningOrthos: () => number = () => 0;
+  private readonly writer: ArchiveWriter | null;
+  private readonly shapes: ShapeCounts = {};
+  private orthos = 0;
+  private best: Ortho | null = null;
+  private weightDone = 0;
+  private readonly weight: number;
+
+  constructor(
+    private readonly request: FoldRequest,
+    tasks: readonly Task[],
+    numbers: readonly number[],
+    spilled: ReadonlyMap<number, SpilledChunk[]>,
+  ) {
+    const { archive, corpus } = request;
+    this.writer = archive === null ? null : new ArchiveWriter(archive, request, corpus);
+    this.weight = numbers.reduce((sum, number) => sum + tasks[number].weight, 0);
+    this.queue = new ChunkQueue(numbers, {
+      onChunk: ({ orthos, shapes, optimal }) => {
+        this.orthos += orthos;
+        addShapes(this.shapes, shapes);
+        this.best = betterOrtho(this.best, optimal);
+        this.request.onProgress?.(() => this.progress());
+      },
+      onTaskDone: (number) => {
+        this.weightDone += tasks[number].weight;
+      },
+      onNext: (head, bytes, frame) => this.writer?.addChunk(head, bytes, frame),
+    });
+    for (const number of numbers) this.open(number, tasks[number], spilled.get(number) ?? []);
+  }
+
+  private open(number: number, task: Task, parts: readonly SpilledChunk[]): void {
+    for (const part of parts) this.queue.putSpilled(part);
+    const last = parts.at(-1);
+    if (last?.next === null) {
+      this.resumedTasks++;
+      return;
+    }
+    const { node, square } = last?.next ?? { node: task.from, square: 0 };
+    this.openTasks.push({ ...task, number, node, square, part: parts.length });
+  }
+
+  progress(): FoldProgress {
+    const share = this.weight === 0 ? 1 : this.weightDone / this.weight;
+    return { share, orthos: this.orthos + this.runningOrthos(), best: this.best };
+  }
+
+  finish(): FoldOutcome {
+    const { best, orthos, writer } = this;
+    const archive = writer === null ? null : writer.finish();
+    const optimal = best && {
+      dims: best.dims,
+      volume: volumeOf(best.dims),
+      cells: cellsOf(best.dims),
+      words: best.words,
+    };
+    return { orthos, shapes: sortShapes(this.shapes), optimal, archive };
+  }
+
+  discard(): void {
+    this.writer?.discard();
+  }
+}
