@@ -22,40 +22,42 @@ function quote(name: string): string {
   return `"${name.replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** How deep a lineage may nest: each merge adds one. */
-const MAX_DEPTH = 1000;
+/** A name in quotes, a shard, or a parenthesis; always tried where the last one ended. */
+const TOKEN = /\s*(?:"((?:[^"\\]|\\.)*)"|(\d+)\/(\d+)|([()]))/suy;
 
 /**
- * Read a lineage back.
+ * Read a lineage back. Nesting is as deep as the text: a merge of a merge of a merge adds a level each time.
  *
  * @throws FoldError `corrupt` when the text is no lineage
  */
 export function parseLineage(text: string): Lineage {
-  const tokens = text.match(/"(?:[^"\\]|\\.)*"|\d+\/\d+|[()]|\S/gsu) ?? [];
-  let at = 0;
   const fail = () => new FoldError("corrupt", `not a lineage: ${text.slice(0, 80)}`, "the manifest is damaged");
-  const read = (depth: number): Lineage => {
-    const token = tokens[at++];
-    if (token?.startsWith('"') && token.length > 1) {
-      return { kind: "text", name: token.slice(1, -1).replace(/\\(.)/gsu, "$1") };
+  const open: Lineage[][] = [[]];
+  let shard: [number, number] | null = null;
+  TOKEN.lastIndex = 0;
+  while (TOKEN.lastIndex < text.length) {
+    const match = TOKEN.exec(text);
+    if (match === null) throw fail();
+    const [, name, number, count, parenthesis] = match;
+    const parts = open[open.length - 1];
+    // Behind a shard's number there is nothing but the end of its list.
+    if (shard !== null && parenthesis !== ")") throw fail();
+    if (name !== undefined) {
+      parts.push({ kind: "text", name: name.replace(/\\(.)/gsu, "$1") });
+    } else if (number !== undefined) {
+      shard = [Number(number), Number(count)];
+      if (parts.length !== 1 || open.length < 2 || shard[0] < 1 || shard[0] > shard[1]) throw fail();
+    } else if (parenthesis === "(") {
+      open.push([]);
+    } else {
+      open.pop();
+      const around = open[open.length - 1];
+      if (around === undefined || parts.length === 0) throw fail();
+      if (shard === null) around.push({ kind: "merge", parts });
+      else around.push({ kind: "shard", of: parts[0], shard: shard[0], shards: shard[1] });
+      shard = null;
     }
-    if (token !== "(" || depth > MAX_DEPTH) throw fail();
-    const parts: Lineage[] = [];
-    while (tokens[at] !== ")") {
-      const shard = /^(\d+)\/(\d+)$/.exec(tokens[at] ?? "");
-      if (shard !== null) {
-        const [number, count] = [Number(shard[1]), Number(shard[2])];
-        if (parts.length !== 1 || tokens[at + 1] !== ")" || number < 1 || number > count) throw fail();
-        at += 2;
-        return { kind: "shard", of: parts[0], shard: number, shards: count };
-      }
-      parts.push(read(depth + 1));
-    }
-    at++;
-    if (parts.length === 0) throw fail();
-    return { kind: "merge", parts };
-  };
-  const lineage = read(0);
-  if (at !== tokens.length) throw fail();
-  return lineage;
+  }
+  if (open.length !== 1 || open[0].length !== 1) throw fail();
+  return open[0][0];
 }

@@ -9,6 +9,9 @@ export const INTERNER = "interner.bin";
 export const OPTIMAL = "optimal.txt";
 export const MANIFEST = "manifest.json";
 
+/** A manifest is some hundred bytes a chunk: more than this is no honest one. */
+export const MAX_MANIFEST_BYTES = 64 << 20;
+
 /** Name of the result chunk with a number. */
 export function chunkPath(number: number): string {
   return `results/queue_${String(number).padStart(8, "0")}.bin`;
@@ -135,7 +138,8 @@ function firstProblem(manifest: Manifest): string | null {
   }
   if (typeof options !== "object" || options === null || !areOptions(options)) return "its options are incomplete";
   if (!areShapes(manifest.shapes)) return "its counts by shape are incomplete";
-  if (optimal !== null && !isOptimal(optimal)) return "its optimal ortho is incomplete";
+  if (optimal !== null && (typeof optimal !== "object" || !isOptimal(optimal)))
+    return "its optimal ortho is incomplete";
   if (!isMember(manifest.interner, INTERNER)) return "it does not list interner.bin";
   if (!isMember(manifest.optimal_txt, OPTIMAL)) return "it does not list optimal.txt";
   if (!Array.isArray(chunks) || !chunks.every(isChunk)) return "its list of chunks is incomplete";

@@ -3,10 +3,21 @@ import type { Corpus } from "../core/corpus.ts";
 import { sortShapes } from "../core/shapes.ts";
 import { type Chunk, decodeChunk, visitOrthos } from "./chunk.ts";
 import { decodeInterner } from "./interner.ts";
-import { type ChunkEntry, decodeManifest, MANIFEST, type Manifest, type MemberEntry, sha256 } from "./manifest.ts";
-import { ArchiveSource, damaged, MAX_MEMBER_BYTES } from "./source.ts";
+import {
+  type ChunkEntry,
+  decodeManifest,
+  MANIFEST,
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  type MemberEntry,
+  sha256,
+} from "./manifest.ts";
+import { ArchiveSource, damaged } from "./source.ts";
 import { BLOCK, parseTarHeader } from "./tar.ts";
 import { readTar } from "./tar-stream.ts";
+
+/** Padding and one header. */
+const MAX_HEAD_BYTES = 2 * BLOCK;
 
 /** Which orthos a reader wants; chunks without any are skipped unread. */
 export interface OrthoFilter {
@@ -83,7 +94,12 @@ export class Archive {
     const order = [manifest.interner, ...manifest.chunks, manifest.optimal_txt];
     const numberOf = new Map(order.map((member, number) => [member.path, number]));
     for (const entry of entries) {
-      const bytes = this.source.frame(2 * (numberOf.get(entry.path) ?? 0) + 1);
+      const frame = 2 * (numberOf.get(entry.path) ?? 0);
+      const header = lastHeader(this.source.frame(frame, MAX_HEAD_BYTES));
+      if (header?.path !== entry.path || header.size !== entry.size) {
+        throw damaged(this.path, `does not hold ${entry.path} where it should`);
+      }
+      const bytes = this.source.frame(frame + 1, entry.size);
       this.check(entry, bytes);
       yield [entry, bytes];
     }
@@ -93,9 +109,8 @@ export class Archive {
     entries: readonly Entry[],
   ): AsyncGenerator<[Entry, Uint8Array]> {
     let next = 0;
-    for await (const { path, bytes } of readTar(this.source.stream(), this.path, MAX_MEMBER_BYTES)) {
-      if (next === entries.length) return;
-      if (path !== entries[next].path) continue;
+    const wanted = (path: string) => (next < entries.length && path === entries[next].path ? entries[next].size : null);
+    for await (const { bytes } of readTar(this.source.stream(), this.path, wanted)) {
       this.check(entries[next], bytes);
       yield [entries[next++], bytes];
     }
@@ -126,17 +141,23 @@ export function visitChunk(chunk: Chunk, entry: ChunkEntry, visit: OrthoVisitor)
 function lastMember(source: ArchiveSource): Uint8Array {
   const count = source.frames?.length ?? 0;
   if (count < 3) throw damaged(source.path, "has no manifest: it was not finished");
-  const head = source.frame(count - 3);
-  const header = parseTarHeader(head.subarray(Math.max(0, head.length - BLOCK)));
+  const header = lastHeader(source.frame(count - 3, MAX_HEAD_BYTES));
   if (header?.path !== MANIFEST) throw damaged(source.path, "has no manifest: it was not finished");
-  return source.frame(count - 2);
+  return source.frame(count - 2, MAX_MANIFEST_BYTES);
+}
+
+/** The member that the frame before it announces, behind the padding of the member before. */
+function lastHeader(frame: Uint8Array): { path: string; size: number } | null {
+  return frame.length < BLOCK ? null : parseTarHeader(frame.subarray(frame.length - BLOCK));
 }
 
 async function findManifest(source: ArchiveSource): Promise<Uint8Array> {
   let manifest: Uint8Array | null = null;
-  for await (const { path, bytes } of readTar(source.stream(), source.path, MAX_MEMBER_BYTES)) {
-    manifest = path === MANIFEST ? bytes : null;
-  }
+  const wanted = (path: string) => {
+    manifest = null;
+    return path === MANIFEST ? MAX_MANIFEST_BYTES : null;
+  };
+  for await (const { bytes } of readTar(source.stream(), source.path, wanted)) manifest = bytes;
   if (manifest === null) throw damaged(source.path, "has no manifest at its end: it is no archive, or not a whole one");
   return manifest;
 }

@@ -40,11 +40,12 @@ export class ArchiveSource {
     this.file = -1;
   }
 
-  /** The content of one frame. */
-  frame(number: number): Uint8Array {
+  /** The content of one frame, which may not be larger than `most` bytes. */
+  frame(number: number, most: number): Uint8Array {
     const frame = this.frames?.[number];
     if (frame === undefined) throw damaged(this.path, `has no frame ${number}`);
-    if (frame.content > MAX_MEMBER_BYTES) throw damaged(this.path, `claims a frame of ${frame.content} bytes`);
+    if (frame.content > Math.min(most, MAX_MEMBER_BYTES))
+      throw damaged(this.path, `claims a frame of ${frame.content} bytes`);
     return decompressFrame(this.read(frame.at, frame.compressed), frame.content, this.path);
   }
 

@@ -1,4 +1,4 @@
-import { damaged } from "./source.ts";
+import { damaged, MAX_MEMBER_BYTES } from "./source.ts";
 import { BLOCK, parseTarHeader, tarPadding } from "./tar.ts";
 
 /** One member of a tar. */
@@ -7,19 +7,22 @@ export interface TarMember {
   readonly bytes: Uint8Array;
 }
 
+/** Programs fill a tar up with zeros to a multiple of 10 kB, or of a little more. */
+const MAX_FILL_BYTES = 1 << 16;
+
 /** The names that fold writes: anything else, `../x` above all, has no business in an archive. */
 const MEMBER_NAME = /^(interner\.bin|manifest\.json|optimal\.txt|results\/queue_\d{8}\.bin)$/;
 
 /**
  * Read the members of a tar from its pieces, one at a time.
  *
- * @param maxMemberBytes a member that claims more is refused before it is read
+ * @param wanted the most bytes that a member may have, by its path; null to pass over it without keeping it
  * @throws FoldError `corrupt` for anything but a whole tar of fold's members
  */
 export async function* readTar(
   pieces: AsyncIterable<Uint8Array>,
   name: string,
-  maxMemberBytes: number,
+  wanted: (path: string) => number | null,
 ): AsyncGenerator<TarMember> {
   const input = new PieceReader(pieces, name);
   for (;;) {
@@ -27,12 +30,15 @@ export async function* readTar(
     if (header === null) break;
     if (!MEMBER_NAME.test(header.path))
       throw damaged(name, `holds ${JSON.stringify(header.path)}, which is not fold's`);
-    if (header.size > maxMemberBytes) throw damaged(name, `claims a member of ${header.size} bytes`);
-    const bytes = await input.take(header.size);
-    yield { path: header.path, bytes };
-    await input.take(tarPadding(header.size));
+    const most = wanted(header.path);
+    if (header.size > (most ?? MAX_MEMBER_BYTES)) {
+      throw damaged(name, `claims ${header.size} bytes for ${header.path}`);
+    }
+    if (most === null) await input.skip(header.size);
+    else yield { path: header.path, bytes: await input.take(header.size) };
+    await input.skip(tarPadding(header.size));
   }
-  await input.rest();
+  await input.end();
 }
 
 /** Cuts a stream of pieces into parts of wanted sizes. */
@@ -61,9 +67,25 @@ class PieceReader {
     return parts.length === 1 ? parts[0].slice() : concatenate(parts, size);
   }
 
-  /** Read to the end, so that a stream cut off behind the last member is noticed. */
-  async rest(): Promise<void> {
-    while (await this.more());
+  /** Pass over `size` bytes. */
+  async skip(size: number): Promise<void> {
+    for (let left = size; left > 0; ) {
+      if (this.at === this.piece.length && !(await this.more())) throw damaged(this.name, "ends too early");
+      const step = Math.min(left, this.piece.length - this.at);
+      this.at += step;
+      left -= step;
+    }
+  }
+
+  /** Read to the end, so that a stream cut off behind the last member is noticed: zeros, and not many. */
+  async end(): Promise<void> {
+    let left = MAX_FILL_BYTES;
+    do {
+      left -= this.piece.length - this.at;
+      if (left < 0 || this.piece.subarray(this.at).some((byte) => byte !== 0)) {
+        throw damaged(this.name, "goes on after its end");
+      }
+    } while (await this.more());
   }
 
   private async more(): Promise<boolean> {

@@ -72,7 +72,12 @@ export class ArchiveWriter {
     } catch (error) {
       throw fromSystemError(error, "create the archive", path);
     }
-    this.interner = this.addMember(INTERNER, encodeInterner(corpus));
+    try {
+      this.interner = this.addMember(INTERNER, encodeInterner(corpus));
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
   }
 
   /**

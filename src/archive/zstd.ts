@@ -23,8 +23,11 @@ export function compressFrame(bytes: Uint8Array): Uint8Array {
  * @throws FoldError `corrupt` naming `what`
  */
 export function decompressFrame(frame: Uint8Array, size: number, what: string): Uint8Array {
-  const claimed = contentSize(frame);
-  if (claimed !== size) throw damaged(what, `claims ${claimed ?? "no"} bytes instead of ${size}`);
+  const header = readHeader(frame);
+  if (header?.contentSize !== size)
+    throw damaged(what, `claims ${header?.contentSize ?? "no"} bytes instead of ${size}`);
+  // Behind a first frame there may be others, of any size: the decoder would unpack them all.
+  if (frameEnd(frame, header) !== frame.length) throw damaged(what, "is not one frame");
   try {
     const bytes = Bun.zstdDecompressSync(frame);
     if (bytes.length !== size) throw damaged(what, `holds ${bytes.length} bytes instead of ${size}`);
@@ -35,8 +38,15 @@ export function decompressFrame(frame: Uint8Array, size: number, what: string): 
   }
 }
 
-/** The content size in a frame's header (RFC 8878, 3.1.1.1), or null when it is no frame or states none. */
-function contentSize(frame: Uint8Array): number | null {
+interface FrameHeader {
+  readonly contentSize: number;
+  /** Where the first block starts. */
+  readonly length: number;
+  readonly hasChecksum: boolean;
+}
+
+/** A frame's header (RFC 8878, 3.1.1.1), or null when it is none or does not state its size. */
+function readHeader(frame: Uint8Array): FrameHeader | null {
   if (frame.length < 6) return null;
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   if (view.getUint32(0, true) !== 0xfd2fb528) return null;
@@ -47,10 +57,24 @@ function contentSize(frame: Uint8Array): number | null {
   const sizeFlag = descriptor >> 6;
   const sizeBytes = sizeFlag === 0 && !isSingleSegment ? 0 : 1 << sizeFlag;
   if (sizeBytes === 0 || at + sizeBytes > frame.length) return null;
-  if (sizeBytes === 1) return frame[at];
-  if (sizeBytes === 2) return view.getUint16(at, true) + 256;
-  if (sizeBytes === 4) return view.getUint32(at, true);
-  return Number(view.getBigUint64(at, true));
+  let contentSize: number;
+  if (sizeBytes === 1) contentSize = frame[at];
+  else if (sizeBytes === 2) contentSize = view.getUint16(at, true) + 256;
+  else if (sizeBytes === 4) contentSize = view.getUint32(at, true);
+  else contentSize = Number(view.getBigUint64(at, true));
+  return { contentSize, length: at + sizeBytes, hasChecksum: (descriptor & 4) !== 0 };
+}
+
+/** Where a frame ends, by the headers of its blocks (RFC 8878, 3.1.1.2); beyond the bytes when it is cut off. */
+function frameEnd(frame: Uint8Array, { length, hasChecksum }: FrameHeader): number {
+  let at = length;
+  for (;;) {
+    if (at + 3 > frame.length) return Infinity;
+    const header = frame[at] | (frame[at + 1] << 8) | (frame[at + 2] << 16);
+    const isRepeatedByte = ((header >> 1) & 3) === 1;
+    at += 3 + (isRepeatedByte ? 1 : header >> 3);
+    if (header & 1) return at + (hasChecksum ? 4 : 0);
+  }
 }
 
 function damaged(what: string, problem: string, cause?: unknown): FoldError {

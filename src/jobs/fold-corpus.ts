@@ -7,7 +7,7 @@ import { betterOrtho, type Ortho } from "../core/optimal.ts";
 import { PhraseIndex } from "../core/phrase-index.ts";
 import { planTasks, type Task, tasksOfShard } from "../core/plan.ts";
 import { addShapes, cellsOf, type ShapeCounts, sortShapes, volumeOf } from "../core/shapes.ts";
-import { FoldError } from "../errors.ts";
+import { FoldError, fromSystemError } from "../errors.ts";
 import { version } from "../version.ts";
 import { ChunkQueue } from "./chunk-queue.ts";
 import { openSpill, type SpilledChunk, spilledChunks, workFolder } from "./spill.ts";
@@ -61,7 +61,20 @@ export async function foldCorpus(request: FoldRequest): Promise<FoldOutcome> {
   const spill = archive === null ? null : workFolder(archive);
   const spilled = spill === null ? new Map<number, SpilledChunk[]>() : findSpilled(request, spill);
   const run = new FoldRun(request, tasks, numbers, spilled);
-  request.onPlan?.({ tasks: numbers.length, resumed: run.resumedTasks });
+  try {
+    request.onPlan?.({ tasks: numbers.length, resumed: run.resumedTasks });
+    if (!(await walkAll(run, request, index, spill))) throw stopped(spill !== null);
+    const outcome = run.finish();
+    if (spill !== null) removeFolder(spill);
+    return outcome;
+  } finally {
+    run.discard();
+  }
+}
+
+/** Walk all open tasks of a run; false when it was stopped before the end. */
+async function walkAll(run: FoldRun, request: FoldRequest, index: PhraseIndex, spill: string | null): Promise<boolean> {
+  const { corpus, options, signal, threads } = request;
   const walk = startWalk(
     {
       arrays: index.arrays,
@@ -71,22 +84,17 @@ export async function foldCorpus(request: FoldRequest): Promise<FoldOutcome> {
       tasks: run.openTasks,
       spill,
     },
-    Math.max(1, Math.min(request.threads, run.openTasks.length)),
+    Math.max(1, Math.min(threads, run.openTasks.length)),
     (done) => run.queue.put(done),
   );
   run.runningOrthos = walk.runningOrthos;
   const stop = () => walk.stop();
-  request.signal?.addEventListener("abort", stop);
-  if (request.signal?.aborted) stop();
+  signal?.addEventListener("abort", stop);
+  if (signal?.aborted) stop();
   try {
-    const isComplete = await walk.finished;
-    if (!isComplete) throw stopped(spill !== null);
-    const outcome = run.finish();
-    if (spill !== null) rmSync(spill, { recursive: true, force: true });
-    return outcome;
+    return await walk.finished;
   } finally {
-    request.signal?.removeEventListener("abort", stop);
-    run.discard();
+    signal?.removeEventListener("abort", stop);
   }
 }
 
@@ -97,9 +105,17 @@ function stopped(isKept: boolean): FoldError {
   return new FoldError("interrupted", "stopped before the end", hint);
 }
 
+function removeFolder(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    throw fromSystemError(error, "remove the work folder", folder);
+  }
+}
+
 /** What an earlier run of the same fold has left. The key names everything that the chunks depend on. */
 function findSpilled({ corpus, options, fresh }: FoldRequest, spill: string): Map<number, SpilledChunk[]> {
-  if (fresh) rmSync(spill, { recursive: true, force: true });
+  if (fresh) removeFolder(spill);
   const { fold, commit } = version;
   const sentences = sha256(encodeInterner(corpus));
   const { isResumed } = openSpill(spill, JSON.stringify({ format: FORMAT_VERSION, fold, commit, options, sentences }));
@@ -140,7 +156,12 @@ class FoldRun {
       },
       onNext: (head, bytes, frame) => this.writer?.addChunk(head, bytes, frame),
     });
-    for (const number of numbers) this.open(number, tasks[number], spilled.get(number) ?? []);
+    try {
+      for (const number of numbers) this.open(number, tasks[number], spilled.get(number) ?? []);
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
   }
 
   private open(number: number, task: Task, parts: readonly SpilledChunk[]): void {

@@ -1,0 +1,103 @@
+// Bombs: a few hundred kilobytes that would unpack to gigabytes. They cost neither memory nor time. Each is read in a
+// process of its own: the peak of one would hide that of the next, and a reader that falls for it is killed.
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { encodeTail } from "../../src/archive/seek-table.ts";
+import { decompressFrame } from "../../src/archive/zstd.ts";
+import { foldErrorOf, foldText } from "../support/folds.ts";
+import { readAlone } from "../support/read-alone.ts";
+import { headerOf, tarOfArchive, zeroFrame } from "../support/tars.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const BOMB = 10 * 2 ** 30;
+const MOST_MEMORY_MIB = 300;
+/** A start of Bun and little more; whatever unpacks gigabytes takes longer. */
+const MOST_TIME_MS = 2000;
+
+const folder = temporaryFolder();
+const path = join(folder, "bomb.tar.zst");
+await foldText("all the readers. his case of. all his. the case. readers of", { archive: path });
+const good = await Bun.file(path).bytes();
+const tar = tarOfArchive(good);
+const empty = new Uint8Array(0);
+
+/** A zstd frame of plain bytes. */
+function frame(...parts: Uint8Array[]): Uint8Array {
+  return Bun.zstdCompressSync(Buffer.concat(parts));
+}
+
+function withTail(frames: Uint8Array[], contents: number[]): Uint8Array {
+  const sizes = frames.map(({ length }, i) => ({ compressed: length, content: contents[i] }));
+  return Buffer.concat([...frames, encodeTail(sizes, "0".repeat(64))]);
+}
+
+function member(name: string, claimed: number): Uint8Array {
+  return headerOf({ path: name, bytes: empty, claimed });
+}
+
+const manifestHead = member("manifest.json", 100);
+const declarations: [what: string, bytes: Uint8Array][] = [
+  ["nothing but zeros", zeroFrame(BOMB, null)],
+  ["nothing but zeros, size declared", zeroFrame(BOMB, BOMB)],
+  ["nothing but zeros, declared as few", zeroFrame(BOMB, 1000)],
+  [
+    "a member larger than any of fold's",
+    Buffer.concat([frame(member("interner.bin", 2 ** 33 - 1)), zeroFrame(BOMB, null)]),
+  ],
+  ["a member of the largest size", Buffer.concat([frame(member("interner.bin", 2 ** 30)), zeroFrame(BOMB, null)])],
+  ["a manifest of the largest size", Buffer.concat([frame(member("manifest.json", 2 ** 30)), zeroFrame(BOMB, null)])],
+  ["zeros behind the end of a good tar", Buffer.concat([frame(tar), zeroFrame(BOMB, null)])],
+  ["zeros behind the end of a good archive", Buffer.concat([good, zeroFrame(BOMB, BOMB)])],
+  [
+    "a table that tells the truth",
+    withTail([frame(manifestHead), zeroFrame(BOMB, BOMB), frame(empty)], [512, 2 ** 32 - 1, 0]),
+  ],
+  ["a table that lies", withTail([frame(manifestHead), zeroFrame(BOMB, BOMB), frame(empty)], [512, 100, 0])],
+  ["a table and a frame that lie", withTail([frame(manifestHead), zeroFrame(BOMB, 100), frame(empty)], [512, 100, 0])],
+  [
+    "a second frame behind an honest one",
+    withTail(
+      [frame(manifestHead), Buffer.concat([frame(new Uint8Array(100)), zeroFrame(BOMB, BOMB)]), frame(empty)],
+      [512, 100, 0],
+    ),
+  ],
+  [
+    "a second frame without a size",
+    withTail(
+      [frame(manifestHead), Buffer.concat([frame(new Uint8Array(100)), zeroFrame(BOMB, null)]), frame(empty)],
+      [512, 100, 0],
+    ),
+  ],
+  [
+    "a manifest of the largest size in a table",
+    withTail([frame(manifestHead), zeroFrame(2 ** 30, 2 ** 30), frame(empty)], [512, 2 ** 30, 0]),
+  ],
+];
+
+// Where zeros follow a good archive, its orthos are still the right ones, and may be read.
+test.each(declarations)("%s", async (what, bytes) => {
+  await Bun.write(path, bytes);
+  const { result, peak_mib } = await readAlone(path, MOST_TIME_MS);
+  expect(what.includes("good") ? ["corrupt", "3 orthos"] : ["corrupt"]).toContain(result);
+  expect(peak_mib).toBeLessThan(MOST_MEMORY_MIB);
+});
+
+test("a frame is unpacked only to the size that is due", async () => {
+  for (const lie of [
+    zeroFrame(BOMB, null),
+    zeroFrame(BOMB, BOMB),
+    zeroFrame(BOMB, 100),
+    zeroFrame(100, 100).subarray(0, 15),
+  ]) {
+    expect((await foldErrorOf(() => decompressFrame(lie, 100, "a frame"))).code).toBe("corrupt");
+  }
+  expect(decompressFrame(zeroFrame(100, 100), 100, "a frame")).toEqual(new Uint8Array(100));
+});
+
+// The bombs above are refused for what they are, and not because this file cannot make an archive.
+test("the good archive of this file is read alone within the limits", async () => {
+  await Bun.write(path, good);
+  const { result, peak_mib } = await readAlone(path, MOST_TIME_MS);
+  expect(result).toBe("3 orthos");
+  expect(peak_mib).toBeLessThan(MOST_MEMORY_MIB);
+});

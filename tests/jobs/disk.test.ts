@@ -1,0 +1,89 @@
+// Places that cannot be written to: a clear error, and nothing half-written stays.
+import { afterAll, expect, test } from "bun:test";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { foldErrorOf, foldText, readArchive } from "../support/folds.ts";
+import { sampleFacts, sampleText } from "../support/sample.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const mounted: string[] = [];
+// Before the folder goes: the tests of a file are cleaned up after in the order in which they ask for it.
+afterAll(() => {
+  for (const place of mounted) Bun.spawnSync(["umount", "--lazy", place]);
+});
+const folder = temporaryFolder();
+
+/** Every file below a folder. */
+function filesIn(place: string): string[] {
+  return readdirSync(place, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => entry.name);
+}
+
+test("folders that are missing are made", async () => {
+  const path = join(folder, "a", "b", "book.tar.zst");
+  await foldText(sampleText, { archive: path });
+  expect((await readArchive(path)).lines).toHaveLength(sampleFacts.orthos);
+  expect(filesIn(join(folder, "a"))).toEqual(["book.tar.zst"]);
+});
+
+test("a file where a folder should be", async () => {
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  const error = await foldErrorOf(() => foldText(sampleText, { archive: join(file, "book.tar.zst") }));
+  expect(error.code).toBe("not_found");
+  expect(error.message).toContain(file);
+});
+
+test("a folder where the archive should be", async () => {
+  const path = join(folder, "taken", "book.tar.zst");
+  mkdirSync(join(path, "inside"), { recursive: true });
+  await foldErrorOf(() => foldText(sampleText, { archive: path }));
+  expect(filesIn(join(folder, "taken")).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+});
+
+test("a place that nobody may write to", async () => {
+  const error = await foldErrorOf(() => foldText(sampleText, { archive: "/proc/fold-test/book.tar.zst" }));
+  expect(["read_only", "not_found"]).toContain(error.code);
+});
+
+/** Mounts a small file system; null where that is not allowed. */
+function mountSmall(size: string): string | null {
+  const place = join(folder, `small-${size}`);
+  mkdirSync(place);
+  if (process.platform !== "linux" || Bun.which("mount") === null) return null;
+  const { success } = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${size}`, "fold-test", place]);
+  if (!success) return null;
+  mounted.push(place);
+  return place;
+}
+
+// The sizes are such that the disk is full at different moments: with the sentences, between parts, with the archive.
+const disks = ["4k", "16k", "64k", "96k", "120k"].map((size) => [size, mountSmall(size)] as const);
+const mayMount = disks.every(([, place]) => place !== null);
+const title = "a disk of %s is too small for the archive (skipped where no disk can be mounted)";
+
+test.skipIf(!mayMount).each(disks)(title, async (_, place) => {
+  const path = join(place ?? "", "book.tar.zst");
+  const error = await foldErrorOf(() => foldText(sampleText, { archive: path }));
+  expect(error.code).toBe("no_space");
+  expect(error.message).toContain(place ?? "");
+  expect(filesIn(place ?? "").filter((name) => name.endsWith(".tmp") || name === "book.tar.zst")).toEqual([]);
+  // Again, with what the first run has left.
+  const again = await foldErrorOf(() => foldText(sampleText, { archive: path }));
+  expect(again.code).toBe("no_space");
+  expect(filesIn(place ?? "").filter((name) => name.endsWith(".tmp") || name === "book.tar.zst")).toEqual([]);
+});
+
+test.skipIf(!mayMount)(
+  "a disk that was made larger: the fold goes on (skipped where no disk can be mounted)",
+  async () => {
+    const place = disks[3][1] ?? "";
+    const path = join(place, "book.tar.zst");
+    await foldErrorOf(() => foldText(sampleText, { archive: path }));
+    expect(Bun.spawnSync(["mount", "-o", "remount,size=8m", place]).success).toBe(true);
+    await foldText(sampleText, { archive: path });
+    expect((await readArchive(path)).lines).toHaveLength(sampleFacts.orthos);
+    expect(filesIn(place)).toEqual(["book.tar.zst"]);
+  },
+);

@@ -1,0 +1,109 @@
+// Each mistake has a message of its own, a hint and an exit code, and leaves nothing half-written behind.
+import { describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { call, withFolder } from "../support/binary.ts";
+import { samplePath } from "../support/sample.ts";
+
+interface Mistake {
+  readonly args: readonly string[];
+  readonly exit: number;
+  readonly message: string;
+  /** Files to put into the folder that the call is made in. */
+  readonly files?: Record<string, string | Uint8Array>;
+}
+
+const latin1 = new Uint8Array([...new TextEncoder().encode("a caf"), 0xe9, 0x20, 0x62]);
+const mistakes: Record<string, Mistake> = {
+  "an empty text": { args: ["run", "a.txt"], files: { "a.txt": "" }, exit: 1, message: "a.txt holds no words" },
+  "a text of signs": { args: ["run", "a.txt"], files: { "a.txt": "123 -- !" }, exit: 1, message: "holds no words" },
+  "an empty folder": { args: ["run", "."], exit: 1, message: "holds no texts" },
+  "not UTF-8": { args: ["run", "a.txt"], files: { "a.txt": latin1 }, exit: 1, message: "byte 0xe9 at byte offset 5" },
+  "a missing text": { args: ["run", "gone.txt"], exit: 5, message: "no such file" },
+  "an unknown option": { args: ["run", "a.txt", "--thread", "2"], exit: 2, message: "--thread" },
+  "an unknown command": { args: ["rnu"], exit: 2, message: "rnu" },
+  "no text": { args: ["run"], exit: 2, message: "PATH" },
+  "one dimension": { args: ["run", samplePath, "--max-dims", "1"], exit: 2, message: "--max-dims" },
+  "no thread": { args: ["run", samplePath, "--threads", "0"], exit: 2, message: "--threads" },
+  "shard 9 of 8": { args: ["run", samplePath, "--shard", "9/8"], exit: 2, message: "--shard" },
+  "resume and fresh": { args: ["run", samplePath, "--resume", "--fresh"], exit: 2, message: "--fresh" },
+  "nothing to resume": { args: ["run", samplePath, "--resume"], exit: 5, message: "nothing to go on from" },
+  "two texts of one name": {
+    args: ["run", "x/a.txt", "y/a.txt"],
+    files: { "x/a.txt": "a b", "y/a.txt": "b c" },
+    exit: 2,
+    message: 'archive "a"',
+  },
+  "an archive that is none": {
+    args: ["show", "a.tar.zst"],
+    files: { "a.tar.zst": "not an archive" },
+    exit: 1,
+    message: "a.tar.zst",
+  },
+};
+
+describe("mistakes", () => {
+  for (const [name, { args, exit, message, files = {} }] of Object.entries(mistakes)) {
+    test(name, async () => {
+      await withFolder(async (folder) => {
+        for (const [file, content] of Object.entries(files)) {
+          mkdirSync(join(folder, file, ".."), { recursive: true });
+          writeFileSync(join(folder, file), content);
+        }
+        const ended = await call(args, { cwd: folder });
+        expect(ended.stderr).toContain(message);
+        expect(ended.stderr).toContain("hint: ");
+        expect(ended.exit).toBe(exit);
+        expect(existsSync(join(folder, "fold_state"))).toBe(false);
+      });
+    });
+  }
+
+  test("one bad text of several: the others are folded, exit code 3", async () => {
+    await withFolder(async (folder) => {
+      mkdirSync(join(folder, "texts"));
+      writeFileSync(join(folder, "texts/good.txt"), "a b. c d. a c. b d.");
+      writeFileSync(join(folder, "texts/bad.txt"), latin1);
+      const ended = await call(["run", "texts", "--out", "out"], { cwd: folder });
+      expect(ended.exit).toBe(3);
+      expect(ended.stderr).toContain("1 of 2 texts");
+      expect(readdirSync(join(folder, "out"))).toEqual(["good.tar.zst"]);
+    });
+  });
+
+  test("a device without space: said, and nothing stays", async () => {
+    await withFolder(async (folder) => {
+      const disk = join(folder, "disk");
+      mkdirSync(disk);
+      const mount = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=40k", "tmpfs", disk], { stderr: "ignore" });
+      if (mount.exitCode !== 0) {
+        console.warn("A small file system cannot be mounted here: no space left is not tested.");
+        return;
+      }
+      try {
+        const ended = await call(["run", samplePath, "--out", disk]);
+        expect(ended.stderr).toContain("no space left");
+        expect(ended.exit).toBe(1);
+        expect(readdirSync(disk).filter((name) => !name.endsWith(".work"))).toEqual([]);
+      } finally {
+        Bun.spawnSync(["umount", disk]);
+      }
+    });
+  });
+
+  test("a read-only folder", async () => {
+    await withFolder(async (folder) => {
+      const out = join(folder, "out");
+      mkdirSync(out);
+      const isRoot = process.getuid?.() === 0;
+      // Root may write anywhere, but not below a file.
+      if (isRoot) writeFileSync(join(out, "file"), "");
+      else chmodSync(out, 0o555);
+      const ended = await call(["run", samplePath, "--out", isRoot ? join(out, "file") : out]);
+      expect(ended.exit).not.toBe(0);
+      expect(ended.stderr).toContain("hint: ");
+      chmodSync(out, 0o755);
+      expect(readdirSync(out)).toEqual(isRoot ? ["file"] : []);
+    });
+  });
+});

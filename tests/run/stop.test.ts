@@ -1,0 +1,59 @@
+// A run may be ended at any moment, in any way: the same command goes on, and the archive is the same to the byte.
+import { describe, expect, test } from "bun:test";
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { report, start, withFolder } from "../support/binary.ts";
+import { sampleText } from "../support/sample.ts";
+
+/** Three dimensions make the sample text a second's work, in many tasks. */
+const DIMENSIONS = ["--max-dims", "3"];
+const MAX_ROUNDS = 400;
+
+/** End run after run with a signal, each a little later than its start, until one comes to its end. */
+async function endAgainAndAgain(signal: "SIGKILL" | "SIGINT" | "SIGTERM", args: readonly string[]) {
+  let interrupted = 0;
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const { child, ended } = start(["run", ...args]);
+    const patience_ms = 100 + ((round * 61) % 300) + round * 5;
+    const timer = setTimeout(() => child.kill(signal), patience_ms);
+    const { exit, stderr } = await ended;
+    clearTimeout(timer);
+    if (exit === 0) return interrupted;
+    // Ended by the signal itself, with 128 more than its number, when it came before the program listened.
+    if (signal !== "SIGKILL" && exit !== 130 && exit !== 143)
+      throw new Error(`ended with ${exit} instead of 130: ${stderr}`);
+    interrupted++;
+  }
+  throw new Error(`not done after ${MAX_ROUNDS} rounds: what was finished is not kept`);
+}
+
+describe("a run that is stopped", () => {
+  for (const signal of ["SIGKILL", "SIGINT", "SIGTERM"] as const) {
+    test(`${signal} again and again: same archive as in one go`, async () => {
+      await withFolder(async (folder) => {
+        const text = join(folder, "log.txt");
+        writeFileSync(text, sampleText);
+        const whole = await report(["run", text, ...DIMENSIONS, "--out", join(folder, "whole")]);
+        const out = join(folder, "out");
+        const interrupted = await endAgainAndAgain(signal, [text, ...DIMENSIONS, "--out", out, "--threads", "2"]);
+        expect(interrupted).toBeGreaterThan(0);
+        const again = await report(["run", text, ...DIMENSIONS, "--out", out]);
+        expect(again.tar_sha256).toBe(whole.tar_sha256);
+        expect(readdirSync(out)).not.toContain("log.max-dims-3.tar.zst.work");
+      });
+    });
+  }
+
+  test("a stop leaves neither a half archive nor a temporary file", async () => {
+    await withFolder(async (folder) => {
+      const text = join(folder, "log.txt");
+      writeFileSync(text, sampleText);
+      const { child, ended } = start(["run", text, ...DIMENSIONS, "--out", folder]);
+      setTimeout(() => child.kill("SIGTERM"), 150);
+      const { exit, stderr } = await ended;
+      expect(exit).toBe(130);
+      expect(stderr).toContain("run the same command again");
+      expect(readdirSync(folder).sort()).toEqual(["log.max-dims-3.tar.zst.work", "log.txt"]);
+    });
+  });
+});

@@ -1,0 +1,21 @@
+// The sample text that ships with the project: of middle size, and known facts to compare with.
+import { join } from "node:path";
+
+/** Path of the sample text. */
+export const samplePath: string = join(import.meta.dir, "../../scripts/sample/ships-log.txt");
+
+/** The sample text. */
+export const sampleText: string = await Bun.file(samplePath).text();
+
+/** Its orthos of two dimensions, as the programs of ORTHO.md agree on them. */
+export const sampleFacts = {
+  orthos: 54_755,
+  digest: "6f4b766d808ea6c618340d93ec2fd5607b700de7e93e3b34880630939212710d",
+} as const;
+
+/** SHA-256 of lines, each ended by LF, in the order given. */
+export function digestOf(lines: readonly string[]): string {
+  const hash = new Bun.CryptoHasher("sha256");
+  for (const line of lines) hash.update(`${line}\n`);
+  return hash.digest("hex");
+}
