@@ -26,9 +26,25 @@ export class ByteWriter {
   }
 
   text(text: string): void {
-    const encoded = new TextEncoder().encode(text);
-    this.varint(encoded.length);
-    this.raw(encoded);
+    if (text.length > 127 || !this.asciiText(text)) {
+      const encoded = new TextEncoder().encode(text);
+      this.varint(encoded.length);
+      this.raw(encoded);
+    }
+  }
+
+  /** Most words are short and plain; a million of them in the chunks of a book should not cost a million encoders. */
+  private asciiText(text: string): boolean {
+    this.reserve(text.length + 1);
+    const { bytes, length } = this;
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit > 127) return false;
+      bytes[length + 1 + i] = unit;
+    }
+    bytes[length] = text.length;
+    this.length += text.length + 1;
+    return true;
   }
 
   /** Four bytes, low byte first. */

@@ -38,8 +38,6 @@ export interface Chunk extends ChunkHead {
 /** Encode a chunk (FORMAT.md, "Result chunks"). */
 export function encodeChunk(chunk: Chunk): Uint8Array {
   const out = new ByteWriter(chunk.code.length + chunk.words.length * 10 + 1024);
-  const number = new Map(chunk.words.map((word, i) => [word, i]));
-  const numberOf = (word: string) => number.get(word) as number;
   out.raw(MAGIC);
   out.varint(chunk.orthos);
   out.varint(chunk.minVolume);
@@ -52,7 +50,7 @@ export function encodeChunk(chunk: Chunk): Uint8Array {
     out.varint(count);
   }
   writeDims(out, chunk.optimal.dims);
-  for (const word of chunk.optimal.words) out.varint(numberOf(word));
+  for (const word of chunk.optimal.words) out.varint(chunk.words.indexOf(word));
   out.text(chunk.start.origin);
   out.text(chunk.start.second);
   out.varint(chunk.start.square);

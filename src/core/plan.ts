@@ -14,7 +14,7 @@ export interface Task {
 }
 
 /** Aim of a task's weight: a tenth of a second or less, and chunks of some hundred kilobytes. */
-const TASK_WEIGHT = 100_000;
+const TASK_WEIGHT = 300_000;
 /** More dimensions make more of the same squares; how much more nobody knows before the walk. */
 const TASK_WEIGHT_MANY_DIMS = 10_000;
 
