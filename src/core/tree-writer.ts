@@ -103,7 +103,13 @@ export class TreeWriter {
     if (parent !== child) {
       const rank = this.rank[child] - this.rankBase;
       if (rank > 0) {
-        this.varint(rank << bits);
+        const code = rank << bits;
+        if (code < 128 && at < this.bytes.length) {
+          this.bytes[at] = code;
+          this.length = at + 1;
+        } else {
+          this.varint(code);
+        }
         return at;
       }
       this.learn(parent, child);
