@@ -17,7 +17,7 @@ const path = join(folder, "book.tar.zst");
 const work = `${path}.work`;
 const options = { max_dims: 2, min_volume: 1, shard: null };
 // Of several tasks and half a second of work.
-const text = unevenSentences(850, 1100, 3)
+const text = unevenSentences(1400, 1100, 3)
   .map((words) => words.join(" "))
   .join(". ");
 const request = { archive: path, options, threads: 2 };
