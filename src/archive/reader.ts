@@ -1,4 +1,5 @@
 import type { OrthoVisitor } from "../core/box-reader.ts";
+import { compareUtf8 } from "../core/compare.ts";
 import type { Corpus } from "../core/corpus.ts";
 import { sortShapes } from "../core/shapes.ts";
 import { type Chunk, decodeChunk, visitOrthos } from "./chunk.ts";
@@ -25,6 +26,8 @@ export interface OrthoFilter {
   readonly shape?: string;
   /** Only orthos of at least this volume. */
   readonly minVolume?: number;
+  /** Only orthos whose first word this is; a chunk may hold others beside them. */
+  readonly origin?: string;
 }
 
 /**
@@ -76,7 +79,8 @@ export class Archive {
 
   /** All chunks that may hold what the filter asks for, in the order of the walk. */
   async *chunks(filter: OrthoFilter = {}): AsyncGenerator<[ChunkEntry, Chunk]> {
-    const wanted = this.manifest.chunks.filter((chunk) => mayMatch(chunk, filter));
+    const { chunks } = this.manifest;
+    const wanted = chunks.filter((chunk, i) => mayMatch(chunk, filter) && mayStart(chunk, chunks[i + 1], filter));
     for await (const [entry, bytes] of this.members(wanted)) {
       const chunk = decodeChunk(bytes, entry.path);
       if (!agrees(entry, chunk)) throw damaged(this.path, `describes ${entry.path} differently than the chunk itself`);
@@ -160,6 +164,13 @@ async function findManifest(source: ArchiveSource): Promise<Uint8Array> {
   for await (const { bytes } of readTar(source.stream(), source.path, wanted)) manifest = bytes;
   if (manifest === null) throw damaged(source.path, "has no manifest at its end: it is no archive, or not a whole one");
   return manifest;
+}
+
+/** A chunk holds no origin word before its own start, and none behind that of the next one. */
+function mayStart({ start }: ChunkEntry, next: ChunkEntry | undefined, { origin }: OrthoFilter): boolean {
+  if (origin === undefined) return true;
+  if (compareUtf8(origin, start[0]) < 0) return false;
+  return next === undefined || compareUtf8(origin, next.start[0]) <= 0;
 }
 
 function mayMatch(chunk: ChunkEntry, { shape, minVolume = 1 }: OrthoFilter): boolean {

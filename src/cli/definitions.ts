@@ -51,6 +51,7 @@ export const exportFlags = {
   shape: valued("only this shape, dims in any order", "3x3", shape, null),
   minVolume: valued("only orthos of at least this volume", "V", wholeNumber(1), 1, "1"),
   containing: repeated("only orthos that hold this word; more than once: all of the words", "WORD", singleWord),
+  origin: valued("only orthos that start with this word", "WORD", singleWord, null),
   limit: valued("stop after so many orthos", "N", wholeNumber(0), null, "none"),
   format: oneOf("canonical lines, or one JSON object a line", ["lines", "jsonl"], "lines"),
 };

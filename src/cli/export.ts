@@ -17,12 +17,17 @@ export async function execute(
   const archive = await Archive.open(parameters[0]);
   const lines = new LineBuffer(flags.format, (bytes) => output.writeNow(bytes));
   try {
-    const filter = { minVolume: flags.minVolume, ...(flags.shape === null ? {} : { shape: flags.shape }) };
+    const filter = {
+      minVolume: flags.minVolume,
+      ...(flags.shape === null ? {} : { shape: flags.shape }),
+      ...(flags.origin === null ? {} : { origin: flags.origin }),
+    };
     for await (const [entry, chunk] of archive.chunks(filter)) {
       const wanted = flags.containing.map((word) => chunk.words.indexOf(word));
-      if (wanted.includes(-1)) continue;
+      const origin = flags.origin === null ? null : chunk.words.indexOf(flags.origin);
+      if (wanted.includes(-1) || origin === -1) continue;
       lines.setWords(chunk.words);
-      exportChunk(chunk, entry.path, wanted, flags, lines);
+      exportChunk(chunk, entry.path, { containing: wanted, origin }, flags, lines);
     }
   } catch (error) {
     if (error !== ENOUGH) throw error;
@@ -37,7 +42,7 @@ export async function execute(
 function exportChunk(
   chunk: Chunk,
   name: string,
-  containing: readonly number[],
+  { containing, origin }: { containing: readonly number[]; origin: number | null },
   { shape, minVolume, limit }: ExportFlags,
   lines: LineBuffer,
 ): void {
@@ -52,7 +57,7 @@ function exportChunk(
       isWanted = verdicts.get(dims) ?? ((shape === null || dims.join("x") === shape) && volumeOf(dims) >= minVolume);
       verdicts.set(dims, isWanted);
     }
-    if (!isWanted) return;
+    if (!isWanted || (origin !== null && words[0] !== origin)) return;
     for (let i = 0; i < containing.length; i++) if (!holds(words, cells, containing[i])) return;
     lines.add(dims, words, cells);
     if (lines.count === most) throw ENOUGH;

@@ -65,6 +65,14 @@ test("--limit is the number of lines, also together with a filter", async () => 
   expect(await exported("--limit", "7", "--shape", "3x2")).toEqual(wanted.slice(0, 7));
 });
 
+test("--origin is the first word", async () => {
+  const origin = all[Math.floor(all.length / 2)].split("\t")[1].split(" ")[0];
+  const wanted = all.filter((line) => line.split("\t")[1].split(" ")[0] === origin);
+  expect(wanted.length).toBeLessThan(all.length);
+  expect(await exported("--origin", origin)).toEqual(wanted);
+  expect(await exported("--origin", "nowhere")).toEqual([]);
+});
+
 test("jsonl holds the same", async () => {
   const objects = (await exported("--format", "jsonl")).map((line) => JSON.parse(line));
   expect(objects.map(({ dims, words }) => `${dims.join("x")}\t${words.join(" ")}`)).toEqual([...all]);
