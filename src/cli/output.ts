@@ -105,9 +105,9 @@ export class Output {
     if (this.failure !== null) throw this.failure;
   }
 
-  /** A line for people on stderr. */
+  /** A line for people on stderr. On a terminal it takes the place of a progress line that may stand there. */
   note(text: string): void {
-    this.error(`${text}\n`);
+    this.error(this.isErrorTerminal ? `\r\x1b[K${text}\n` : `${text}\n`);
   }
 
   /** A warning for people on stderr. */
