@@ -1,8 +1,7 @@
-import type { OrthoVisitor } from "../core/box-reader.ts";
 import { compareUtf8 } from "../core/compare.ts";
 import type { Corpus } from "../core/corpus.ts";
 import { sortShapes } from "../core/shapes.ts";
-import { type Chunk, decodeChunk, visitOrthos } from "./chunk.ts";
+import { type Chunk, decodeChunk } from "./chunk.ts";
 import { decodeInterner } from "./interner.ts";
 import {
   type ChunkEntry,
@@ -134,11 +133,6 @@ function agrees({ orthos, shapes, start }: ChunkEntry, chunk: Chunk): boolean {
     JSON.stringify(sortShapes(shapes)) === JSON.stringify(sortShapes(chunk.shapes)) &&
     JSON.stringify(start) === JSON.stringify([origin, second, square])
   );
-}
-
-/** Visit every ortho of a chunk, words included. */
-export function visitChunk(chunk: Chunk, entry: ChunkEntry, visit: OrthoVisitor): void {
-  visitOrthos(chunk, entry.path, visit);
 }
 
 /** With a seek table the manifest is the last frame but one. */

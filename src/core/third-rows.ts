@@ -42,11 +42,6 @@ export class ThirdRows {
     this.below = new WordLists(index.vocabulary);
   }
 
-  /** How many rows of m words there are. */
-  count(m: number): number {
-    return this.from[m + 1] - this.from[m];
-  }
-
   /**
    * Begin below the square `a b / c d`: levels 1 and 2, as far as they can be continued.
    *
