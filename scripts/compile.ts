@@ -66,17 +66,33 @@ async function runBunBuild(outfile: string, target: string | undefined): Promise
 
 function refusePathsOfThisMachine(executable: string): void {
   const bytes = readFileSync(executable);
-  // A home folder of "/" or "/root" is no secret, and Bun's own runtime holds the latter.
-  const paths = [root, homedir()].filter((path) => path.length > 5);
-  const found = paths.find((path) => bytes.includes(path));
-  if (found !== undefined) throw new Error(`${found} is in the executable; it must not tell where it was built`);
+  // A home folder of "/" or "/root" is no secret.
+  const found = [root, homedir()].filter((path) => path.length > 5 && holdsPath(bytes, path));
+  if (found.length === 0) return;
+  // Bun's own runtime holds paths such as /build and /workspace, and a project may be in a folder of that name.
+  const runtime = readFileSync(process.execPath);
+  const told = found.find((path) => !holdsPath(runtime, path));
+  if (told !== undefined) throw new Error(`${told} is in the executable; it must not tell where it was built`);
+}
+
+/** Whether bytes name a path or something in it; in "/$bunfs/root/main-1.js" there is no "/root/main". */
+export function holdsPath(bytes: Uint8Array, path: string): boolean {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = Buffer.byteLength(path);
+  for (let at = buffer.indexOf(path); at >= 0; at = buffer.indexOf(path, at + 1)) {
+    const around = [at - 1, at + length].map((place) => String.fromCharCode(buffer[place] ?? 0));
+    if (!around.some((character) => /[\w.$-]/.test(character))) return true;
+  }
+  return false;
 }
 
 /** The commit, marked when files differ from it; "unknown" outside of a git checkout. */
 function commit(): string {
   // Asked only at the project's own root: sources unpacked inside another repository are not that repository's commit.
   if (!existsSync(join(root, ".git"))) return "unknown";
-  const git = Bun.spawnSync(["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"], { cwd: root });
+  const program = Bun.which("git");
+  if (program === null) return "unknown";
+  const git = Bun.spawnSync([program, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"], { cwd: root });
   return git.success ? git.stdout.toString().trim() : "unknown";
 }
 
