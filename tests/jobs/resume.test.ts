@@ -10,7 +10,7 @@ import { foldErrorOf, foldText } from "../support/folds.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 // For slow machines: each test folds several times.
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const folder = temporaryFolder();
 const path = join(folder, "book.tar.zst");
