@@ -4,12 +4,13 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { foldErrorOf, foldText, readArchive } from "../support/folds.ts";
 import { sampleFacts, sampleText } from "../support/sample.ts";
+import { mountSmallDisk, resizeDisk, unmount } from "../support/small-disk.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const mounted: string[] = [];
 // Before the folder goes: the tests of a file are cleaned up after in the order in which they ask for it.
 afterAll(() => {
-  for (const place of mounted) Bun.spawnSync(["umount", "--lazy", place]);
+  for (const place of mounted) unmount(place);
 });
 const folder = temporaryFolder();
 
@@ -48,18 +49,15 @@ test("a place that nobody may write to", async () => {
 });
 
 /** Mounts a small file system; null where that is not allowed. */
-function mountSmall(size: string): string | null {
-  const place = join(folder, `small-${size}`);
-  mkdirSync(place);
-  if (process.platform !== "linux" || Bun.which("mount") === null) return null;
-  const { success } = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${size}`, "fold-test", place]);
-  if (!success) return null;
+function mountSmall(size_kb: number): string | null {
+  const place = join(folder, `small-${size_kb}`);
+  if (!mountSmallDisk(place, size_kb)) return null;
   mounted.push(place);
   return place;
 }
 
 // The sizes are such that the disk is full at different moments: with the sentences, between parts, with the archive.
-const disks = ["4k", "16k", "64k", "96k", "120k"].map((size) => [size, mountSmall(size)] as const);
+const disks = [4, 16, 64, 96, 120].map((size_kb) => [`${size_kb}k`, mountSmall(size_kb)] as const);
 const mayMount = disks.every(([, place]) => place !== null);
 const title = "a disk of %s is too small for the archive (skipped where no disk can be mounted)";
 
@@ -81,7 +79,7 @@ test.skipIf(!mayMount)(
     const place = disks[3][1] ?? "";
     const path = join(place, "book.tar.zst");
     await foldErrorOf(() => foldText(sampleText, { archive: path }));
-    expect(Bun.spawnSync(["mount", "-o", "remount,size=8m", place]).success).toBe(true);
+    expect(resizeDisk(place, 8192)).toBe(true);
     await foldText(sampleText, { archive: path });
     expect((await readArchive(path)).lines).toHaveLength(sampleFacts.orthos);
     expect(filesIn(place)).toEqual(["book.tar.zst"]);

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "no
 import { join } from "node:path";
 import { call, withFolder } from "../support/binary.ts";
 import { samplePath } from "../support/sample.ts";
+import { mountSmallDisk, unmount } from "../support/small-disk.ts";
 
 interface Mistake {
   readonly args: readonly string[];
@@ -74,9 +75,7 @@ describe("mistakes", () => {
   test("a device without space: said, and nothing stays", async () => {
     await withFolder(async (folder) => {
       const disk = join(folder, "disk");
-      mkdirSync(disk);
-      const mount = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=40k", "tmpfs", disk], { stderr: "ignore" });
-      if (mount.exitCode !== 0) {
+      if (!mountSmallDisk(disk, 40)) {
         console.warn("A small file system cannot be mounted here: no space left is not tested.");
         return;
       }
@@ -86,7 +85,7 @@ describe("mistakes", () => {
         expect(ended.exit).toBe(1);
         expect(readdirSync(disk).filter((name) => !name.endsWith(".work"))).toEqual([]);
       } finally {
-        Bun.spawnSync(["umount", disk]);
+        unmount(disk);
       }
     });
   });
