@@ -69,7 +69,8 @@ export function findBigram({ lots, filter, slots }: BigramTable, word: Int32Arra
 }
 
 /**
- * Keep of `count` words those that may follow `a`, by the filter alone: one short loop without branches.
+ * Keep of the `count` words from place `from` on those that may follow `a`, by the filter alone: one short loop
+ * without branches.
  *
  * @param kept receives the places of those words in `words`
  * @returns how many they are
@@ -78,6 +79,7 @@ export function filterFollowers(
   table: BigramTable,
   a: number,
   words: Int32Array,
+  from: number,
   count: number,
   kept: Int32Array,
 ): number {
@@ -85,7 +87,7 @@ export function filterFollowers(
   const lot = lots[2 * a];
   const mask = lots[2 * a + 1];
   let size = 0;
-  for (let i = 0; i < count; i++) {
+  for (let i = from; i < from + count; i++) {
     const mixed = hash(words[i]);
     kept[size] = i;
     size += (filter[lot + ((mixed & mask) >>> 5)] >>> mixed) & 1;

@@ -1,10 +1,15 @@
 import { cellsOf, volumeOf } from "./shapes.ts";
 
-/** Where the cells of a shape are. */
-interface Places {
+/** Where the cells of a shape are, in the order of memory. */
+export interface BoxLayout {
+  /** Coordinate sum of each cell: its shell. */
   readonly shell: Int32Array;
+  /** `before[cell * axes + axis]`: the cell before it along the axis, -1 at the border. */
   readonly before: Int32Array;
+  /** `at[cell * axes + axis]`: coordinate along the axis. */
   readonly at: Int32Array;
+  /** The cell before each along the last axis on which it is the second: a line of one word. -1: there is none. */
+  readonly partner: Int32Array;
 }
 
 /**
@@ -22,12 +27,13 @@ export class BoxShape {
   readonly volume: number;
   /** The dims as they are printed: ascending. */
   readonly canonicalDims: readonly number[];
+  /** One slice of the last axis; of a single axis, itself. */
+  readonly base: BoxShape;
   /** Orthos of this shape found so far. */
   count = 0;
   private nextTaller: BoxShape | null = null;
   private nextDeeper: BoxShape | null = null;
-  private slice: BoxShape | null = null;
-  private places: Places | null = null;
+  private places: BoxLayout | null = null;
 
   constructor(readonly dims: readonly number[]) {
     const axes = dims.length;
@@ -36,51 +42,13 @@ export class BoxShape {
     this.cells = cellsOf(dims);
     this.volume = volumeOf(dims);
     this.canonicalDims = dims.toReversed();
-  }
-
-  /** Coordinate sum of each cell: its shell. */
-  get shell(): Int32Array {
-    return (this.places ?? this.place()).shell;
-  }
-
-  /** `before[cell * axes + axis]`: the cell before it along the axis, -1 at the border. */
-  get before(): Int32Array {
-    return (this.places ?? this.place()).before;
-  }
-
-  /** `at[cell * axes + axis]`: coordinate along the axis. */
-  get at(): Int32Array {
-    return (this.places ?? this.place()).at;
+    this.base = axes > 1 ? new BoxShape(dims.slice(0, -1)) : this;
   }
 
   /** Made when first asked for: whoever only reads orthos never does, and a long row would cost much. */
-  private place(): Places {
-    const { axes, cells, dims } = this;
-    const places = {
-      shell: new Int32Array(cells),
-      before: new Int32Array(cells * axes),
-      at: new Int32Array(cells * axes),
-    };
-    for (let cell = 0; cell < cells; cell++) {
-      let rest = cell;
-      let stride = 1;
-      for (let axis = 0; axis < axes; axis++) {
-        const coordinate = rest % dims[axis];
-        rest = (rest - coordinate) / dims[axis];
-        places.at[cell * axes + axis] = coordinate;
-        places.before[cell * axes + axis] = coordinate > 0 ? cell - stride : -1;
-        places.shell[cell] += coordinate;
-        stride *= dims[axis];
-      }
-    }
-    this.places = places;
-    return places;
-  }
-
-  /** One slice of the last axis. */
-  get base(): BoxShape {
-    this.slice ??= new BoxShape(this.dims.slice(0, -1));
-    return this.slice;
+  get layout(): BoxLayout {
+    this.places ??= layOut(this);
+    return this.places;
   }
 
   /** The shape with one slice more along the last axis. */
@@ -101,4 +69,27 @@ export class BoxShape {
     if (this.nextTaller !== null) yield* this.nextTaller.reached();
     if (this.nextDeeper !== null) yield* this.nextDeeper.reached();
   }
+}
+
+function layOut({ axes, cells, dims }: BoxShape): BoxLayout {
+  const layout = {
+    shell: new Int32Array(cells),
+    before: new Int32Array(cells * axes),
+    at: new Int32Array(cells * axes),
+    partner: new Int32Array(cells).fill(-1),
+  };
+  for (let cell = 0; cell < cells; cell++) {
+    let rest = cell;
+    let stride = 1;
+    for (let axis = 0; axis < axes; axis++) {
+      const coordinate = rest % dims[axis];
+      rest = (rest - coordinate) / dims[axis];
+      layout.at[cell * axes + axis] = coordinate;
+      layout.before[cell * axes + axis] = coordinate > 0 ? cell - stride : -1;
+      if (coordinate === 1) layout.partner[cell] = cell - stride;
+      layout.shell[cell] += coordinate;
+      stride *= dims[axis];
+    }
+  }
+  return layout;
 }

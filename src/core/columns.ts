@@ -1,4 +1,5 @@
 import { NO_FOLLOWER, type PhraseIndex, signatureIn } from "./phrase-index.ts";
+import { widened } from "./typed.ts";
 import type { Wedges } from "./wedges.ts";
 
 /** Numbers of an entry: the next older entry of the same word (-1: none), upper row, column, the column's signature. */
@@ -201,10 +202,4 @@ export class Columns {
       this[name] = widened(this[name], this[name].length * 2);
     }
   }
-}
-
-function widened(array: Int32Array, length: number): Int32Array {
-  const wider = new Int32Array(length);
-  wider.set(array);
-  return wider;
 }

@@ -1,5 +1,6 @@
 import { filterFollowers } from "./bigram-table.ts";
 import { type PhraseIndex, signatureIn, signatureOf } from "./phrase-index.ts";
+import { widened } from "./typed.ts";
 import { WordLists } from "./word-lists.ts";
 
 /** What it costs to compare a pair with a row, in searches for a word, and to list a word. Measured. */
@@ -115,7 +116,7 @@ export class ThirdRows {
         if (column >= 0 && (signatureIn(follow[row]) & wanted) !== 0) this.putSecond(end++, row, column, h, up, g);
       }
     } else {
-      const size = filterFollowers(index, g, seconds, chosen, kept);
+      const size = filterFollowers(index, g, seconds, 0, chosen, kept);
       for (let k = 0; k < size; k++) {
         const i = kept[k];
         const row = index.bigram(g, seconds[i]);
@@ -283,15 +284,11 @@ export class ThirdRows {
   private reserve(rows: number): void {
     if (rows <= this.row.length) return;
     for (const name of ["row", "column", "word", "up", "follow", "signature", "start"] as const) {
-      const wider = new Int32Array(rows * 2);
-      wider.set(this[name]);
-      this[name] = wider;
+      this[name] = widened(this[name], rows * 2);
     }
   }
 
   private growLevels(): void {
-    const wider = new Int32Array(this.from.length * 2);
-    wider.set(this.from);
-    this.from = wider;
+    this.from = widened(this.from, this.from.length * 2);
   }
 }

@@ -1,3 +1,5 @@
+import { widened } from "./typed.ts";
+
 /**
  * A list of entries for every word, emptied in no time: linked lists in typed arrays, newest entry first.
  *
@@ -30,9 +32,7 @@ export class WordLists {
   reserve(more: number): void {
     if (this.size + more <= this.first.length) return;
     for (const name of ["first", "second", "older"] as const) {
-      const wider = new Int32Array((this.size + more) * 2);
-      wider.set(this[name]);
-      this[name] = wider;
+      this[name] = widened(this[name], (this.size + more) * 2);
     }
   }
 
