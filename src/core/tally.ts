@@ -40,10 +40,16 @@ export class Tally {
 
   /** Count one ortho of more than two rows. */
   addBox(shape: BoxShape): void {
+    this.addBoxes(shape, 1);
+  }
+
+  /** Count `count` orthos of one shape of more than two rows. */
+  addBoxes(shape: BoxShape, count: number): void {
     if (shape.volume < this.minVolume) return;
-    shape.count += this.scale;
-    this.orthos += this.scale;
-    this.extrapolated += this.scale - 1;
+    const boxes = this.scale * count;
+    shape.count += boxes;
+    this.orthos += boxes;
+    this.extrapolated += boxes - count;
   }
 
   /** Orthos that were looked at: all of them, unless the walk is sampled. */
