@@ -25,20 +25,18 @@ export async function execute(
 ): Promise<number> {
   const [text] = parameters;
   const threadCounts = flags.threads ?? [...new Set([1, navigator.hardwareConcurrency])];
-  const measurements: Measurement[] = [];
-  let orthos = 0;
-  for (const archive of [false, true]) {
-    for (const threads of threadCounts) {
-      const runs: FoldReport[] = [];
-      for (let i = 0; i < flags.runs; i++) {
-        signal.throwIfAborted();
-        output.note(`${threads} threads, ${archive ? "with" : "without"} archive, run ${i + 1} of ${flags.runs}`);
-        runs.push(await foldOnce(text, threads, archive, flags.maxDims));
-      }
-      orthos = runs[0].orthos;
-      measurements.push(summarise(runs, threads, archive));
+  const ways = [false, true].flatMap((archive) => threadCounts.map((threads) => ({ archive, threads })));
+  const reports: FoldReport[][] = ways.map(() => []);
+  // In turn, not one way after the other: a machine that slows down for a minute then slows all of them.
+  for (let i = 0; i < flags.runs; i++) {
+    for (const [number, { archive, threads }] of ways.entries()) {
+      signal.throwIfAborted();
+      output.note(`run ${i + 1} of ${flags.runs}: ${threads} threads, ${archive ? "with" : "without"} archive`);
+      reports[number].push(await foldOnce(text, threads, archive, flags.maxDims));
     }
   }
+  const measurements = ways.map(({ archive, threads }, number) => summarise(reports[number], threads, archive));
+  const { orthos } = reports[0][0];
   output.json({
     text,
     orthos,
