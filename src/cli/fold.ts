@@ -1,9 +1,9 @@
 import { join } from "node:path";
+import { archiveName } from "../archive/archive-name.ts";
 import type { FoldOptions, Source } from "../archive/manifest.ts";
 import type { Corpus } from "../core/corpus.ts";
 import { findArchive } from "../jobs/find-archive.ts";
 import { type FoldOutcome, foldCorpus } from "../jobs/fold-corpus.ts";
-import { archiveName } from "../jobs/merge-archives.ts";
 import type { CommandIo } from "./command.ts";
 import { ProgressLine } from "./progress.ts";
 import { describeArchive, type FoldReport } from "./report.ts";

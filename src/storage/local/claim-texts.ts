@@ -1,0 +1,59 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import type { Attempt, JobWanted } from "../port.ts";
+import { makeFolder, move, remove } from "./files.ts";
+import { idOfInput, type Layout, nameOfInput, textsBelow } from "./layout.ts";
+import { attemptOf, SOURCE } from "./ownership.ts";
+import { folderPath, type JobRecord, newToken, workFolders, writeRecord } from "./work-folder.ts";
+
+/**
+ * Claims texts from input/: first a folder of one's own with the job's record, then the text is renamed into it.
+ *
+ * The rename is the claim: of all who try, one succeeds. A crash before it leaves a folder without a text, which
+ * recovery removes; a crash after it leaves a job with a record, which recovery gives back.
+ */
+export class TextClaims {
+  /** Texts of the last listing that were not tried yet: a folder of thousands is not read for every claim. */
+  private waiting: string[] = [];
+
+  constructor(private readonly layout: Layout) {}
+
+  /** Claim the next text; null when none is left. */
+  claim(wanted: JobWanted): Attempt | null {
+    for (let listings = 0; listings < 2; listings++) {
+      const busy = new Set(workFolders(this.layout.inProcess).map((folder) => folder.id));
+      for (let path = this.waiting.shift(); path !== undefined; path = this.waiting.shift()) {
+        const attempt = this.claimText(path, wanted, busy);
+        if (attempt !== null) return attempt;
+      }
+      if (listings === 0) this.waiting = textsBelow(this.layout.input);
+    }
+    return null;
+  }
+
+  private claimText(path: string, wanted: JobWanted, busy: ReadonlySet<string>): Attempt | null {
+    const id = idOfInput(path);
+    const text = join(this.layout.input, path);
+    // A new text under the name of one that is being folded waits for its turn.
+    if ((wanted.id !== undefined && wanted.id !== id) || busy.has(id)) return null;
+    const size_bytes = statSync(text, { throwIfNoEntry: false })?.size;
+    if (size_bytes === undefined || size_bytes > (wanted.most_bytes ?? Infinity)) return null;
+    const folder = folderPath(this.layout.inProcess, id, newToken(), "work");
+    const record: JobRecord = {
+      id,
+      kind: "text",
+      name: nameOfInput(path),
+      input: path,
+      archives: [],
+      size_bytes,
+      failures: 0,
+      number: 1,
+      worker: wanted.worker,
+    };
+    makeFolder(folder);
+    writeRecord(folder, record);
+    if (move(text, join(folder, SOURCE))) return attemptOf(folder, record);
+    remove(folder);
+    return null;
+  }
+}

@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { fromSystemError } from "../../errors.ts";
+import { isMissing } from "./files.ts";
+
+/** The folders of a state directory. */
+export interface Layout {
+  readonly root: string;
+  readonly input: string;
+  readonly inProcess: string;
+  readonly archives: string;
+  readonly failed: string;
+  readonly logs: string;
+}
+
+export function layoutOf(root: string): Layout {
+  return {
+    root,
+    input: join(root, "input"),
+    inProcess: join(root, "in_process"),
+    archives: join(root, "archives"),
+    failed: join(root, "failed"),
+    logs: join(root, "logs"),
+  };
+}
+
+const TEXT = ".txt";
+const LONGEST_SLUG = 40;
+
+/** The name of the text at a path below input/: the path without its ending, with `/` on every system. */
+export function nameOfInput(path: string): string {
+  return path.slice(0, -TEXT.length).split(sep).join("/");
+}
+
+/**
+ * The id of the job of a text, from its path below input/: readable where it can be, and unique by a hash.
+ *
+ * It has letters, digits and dashes only and is short, so it may stand in a file name whatever the text is called.
+ */
+export function idOfInput(path: string): string {
+  const name = nameOfInput(path);
+  const slug = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, LONGEST_SLUG)
+    .replace(/^-+|-+$/g, "");
+  const hash = createHash("sha256").update(name).digest("hex").slice(0, 12);
+  return slug === "" ? hash : `${slug}-${hash}`;
+}
+
+/** All texts below a folder, as paths below it, sorted; what begins with a dot or is half written is none. */
+export function textsBelow(folder: string): string[] {
+  return filesBelow(folder).filter((path) => path.endsWith(TEXT) && path.length > TEXT.length);
+}
+
+/** All files below a folder, as paths below it, sorted; hidden files and folders aside. */
+export function filesBelow(folder: string): string[] {
+  const found: string[] = [];
+  const visit = (path: string) => {
+    for (const entry of entriesOf(path)) {
+      if (entry.name.startsWith(".")) continue;
+      if (entry.isDirectory()) visit(join(path, entry.name));
+      else if (entry.isFile()) found.push(relative(folder, join(path, entry.name)));
+    }
+  };
+  visit(folder);
+  return found.sort();
+}
+
+function entriesOf(path: string) {
+  try {
+    return readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    // Gone since its name was read, or not made yet.
+    if (isMissing(error)) return [];
+    throw fromSystemError(error, "list the folder", path);
+  }
+}
