@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Corpus } from "../core/corpus.ts";
 import { betterOrtho, canonicalLine, type Ortho } from "../core/optimal.ts";
@@ -67,7 +67,6 @@ export class ArchiveWriter {
   ) {
     this.temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
     try {
-      mkdirSync(dirname(path), { recursive: true });
       this.file = openSync(this.temporary, "wx");
     } catch (error) {
       throw fromSystemError(error, "create the archive", path);

@@ -1,7 +1,9 @@
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { archiveName } from "../archive/archive-name.ts";
 import type { FoldOptions, Source } from "../archive/manifest.ts";
 import type { Corpus } from "../core/corpus.ts";
+import { fromSystemError } from "../errors.ts";
 import { findArchive } from "../jobs/find-archive.ts";
 import { type FoldOutcome, foldCorpus } from "../jobs/fold-corpus.ts";
 import type { CommandIo } from "./command.ts";
@@ -58,11 +60,21 @@ export async function reportExisting(input: FoldInput, path: string, io: Command
   }
 }
 
+/** Make the folder for archives, where it is not there yet. */
+export function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw fromSystemError(error, "create the folder", folder);
+  }
+}
+
 /** Fold an input, showing how far it is; returns the report of what was found. */
 export async function foldInput(input: FoldInput, settings: FoldSettings, io: CommandIo): Promise<FoldReport> {
   const { output, signal } = io;
   const threads = settings.threads ?? navigator.hardwareConcurrency;
   const started = performance.now();
+  if (settings.folder !== null) makeFolder(settings.folder);
   const progress = settings.quiet ? null : new ProgressLine(output, input.name);
   try {
     const outcome = await foldCorpus({

@@ -4,7 +4,7 @@ import { FoldError } from "../errors.ts";
 import { copyChunks, planMerge } from "../jobs/merge-archives.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { MergeFlags } from "./definitions.ts";
-import { archivePath, type FoldInput, foldInput, printSummary, reportExisting } from "./fold.ts";
+import { archivePath, type FoldInput, foldInput, makeFolder, printSummary, reportExisting } from "./fold.ts";
 import { describeArchive, type FoldReport } from "./report.ts";
 
 /** `fold merge A B...`: the archive of the union of all sentences, as if all texts had been folded together. */
@@ -37,6 +37,7 @@ async function merge(archives: readonly Archive[], flags: MergeFlags, io: Comman
     return existing;
   }
   if (plan.copyFrom === null) return foldInput(input, { ...flags, folder }, io);
+  makeFolder(folder);
   const written = await copyChunks(plan, plan.copyFrom, name, path);
   const elapsed_ms = Math.round(performance.now() - started);
   const peak_rss_bytes = process.resourceUsage().maxRSS * 1024;

@@ -13,6 +13,7 @@ import { ChunkQueue } from "./chunk-queue.ts";
 import { openSpill, type SpilledChunk, spilledChunks, workFolder } from "./spill.ts";
 import type { OpenTask } from "./walk-messages.ts";
 import { startWalk } from "./walk-pool.ts";
+import { WalkThreads } from "./walk-threads.ts";
 
 /** How far a fold is. */
 export interface FoldProgress {
@@ -29,6 +30,8 @@ export interface FoldRequest {
   readonly sources: readonly Source[];
   readonly options: FoldOptions;
   readonly threads: number;
+  /** Threads to walk on that are kept for the next fold; else the fold has its own. */
+  readonly keptThreads?: WalkThreads;
   /** Where the archive goes; null for none. Finished parts wait in `<archive>.work` until it is whole. */
   readonly archive: string | null;
   /** Throw away what a stopped run left, instead of going on from it. */
@@ -74,7 +77,8 @@ export async function foldCorpus(request: FoldRequest): Promise<FoldOutcome> {
 
 /** Walk all open tasks of a run; false when it was stopped before the end. */
 async function walkAll(run: FoldRun, request: FoldRequest, index: PhraseIndex, spill: string | null): Promise<boolean> {
-  const { corpus, options, signal, threads } = request;
+  const { corpus, options, signal, keptThreads } = request;
+  const threads = keptThreads ?? new WalkThreads();
   const walk = startWalk(
     {
       arrays: index.arrays,
@@ -84,7 +88,8 @@ async function walkAll(run: FoldRun, request: FoldRequest, index: PhraseIndex, s
       tasks: run.openTasks,
       spill,
     },
-    Math.max(1, Math.min(threads, run.openTasks.length)),
+    threads,
+    Math.max(1, Math.min(request.threads, run.openTasks.length)),
     (done) => run.queue.put(done),
   );
   run.runningOrthos = walk.runningOrthos;
@@ -95,6 +100,7 @@ async function walkAll(run: FoldRun, request: FoldRequest, index: PhraseIndex, s
     return await walk.finished;
   } finally {
     signal?.removeEventListener("abort", stop);
+    if (keptThreads === undefined) threads.close();
   }
 }
 

@@ -91,7 +91,8 @@ export function openSpill(folder: string, key: string): { isResumed: boolean } {
     const found = readKey(keyFile);
     if (found === key) return { isResumed: true };
     rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
+    // Not with the folders above it: a job whose folder was taken away must not make it anew.
+    mkdirSync(folder);
     writeFileSync(keyFile, key);
     return { isResumed: false };
   } catch (error) {

@@ -1,5 +1,5 @@
-import { FoldError, type FoldErrorCode } from "../errors.ts";
-import { type ChunkDone, CONTROL_STOP, type WalkOrder, type WalkReport } from "./walk-messages.ts";
+import { type ChunkDone, CONTROL_STOP, type WalkOrder } from "./walk-messages.ts";
+import type { WalkThreads } from "./walk-threads.ts";
 
 /** What all threads of a walk have in common. */
 export type SharedOrder = Omit<WalkOrder, "control" | "running" | "thread">;
@@ -14,9 +14,6 @@ export interface RunningWalk {
   runningOrthos(): number;
 }
 
-/** In the executable the worker is a file beside main; from the sources it is its own source. */
-const workerUrl = new URL(Bun.isStandaloneExecutable ? "./jobs/walk-worker.js" : "./walk-worker.ts", import.meta.url);
-
 /**
  * Every thread has the walk compiled anew, which takes a second core for most of a second: below this weight that
  * is more than a second thread gains. A walk of many dimensions may last all the same: then the others join it late.
@@ -24,13 +21,18 @@ const workerUrl = new URL(Bun.isStandaloneExecutable ? "./jobs/walk-worker.js" :
 const WEIGHT_FOR_ALL_THREADS = 3_000_000;
 const JOIN_AFTER_MS = 400;
 
-/** Walk the tasks of an order on `threads` threads; `onChunk` gets the chunks in whatever order they are done. */
-export function startWalk(order: SharedOrder, threads: number, onChunk: (done: ChunkDone) => void): RunningWalk {
+/** Walk the tasks of an order on `count` threads; `onChunk` gets the chunks in whatever order they are done. */
+export function startWalk(
+  order: SharedOrder,
+  threads: WalkThreads,
+  count: number,
+  onChunk: (done: ChunkDone) => void,
+): RunningWalk {
   const control = new Int32Array(new SharedArrayBuffer(8));
-  const running = new Float64Array(new SharedArrayBuffer(8 * threads));
+  const running = new Float64Array(new SharedArrayBuffer(8 * count));
   const stop = () => Atomics.store(control, CONTROL_STOP, 1);
   const run = (thread: number) =>
-    runThread({ ...order, control, running, thread }, onChunk).catch((error) => {
+    threads.run({ ...order, control, running, thread }, onChunk).catch((error) => {
       stop();
       throw error;
     });
@@ -39,7 +41,7 @@ export function startWalk(order: SharedOrder, threads: number, onChunk: (done: C
   const start = weight < WEIGHT_FOR_ALL_THREADS ? outlasts(leader, JOIN_AFTER_MS) : Promise.resolve(true);
   // What made the leader fail is told by the leader.
   const join = (thread: number) => start.then((isWanted) => (isWanted ? run(thread) : leader.catch(() => false)));
-  const ends = [leader, ...Array.from({ length: threads - 1 }, (_, i) => join(i + 1))];
+  const ends = [leader, ...Array.from({ length: count - 1 }, (_, i) => join(i + 1))];
   const finished = Promise.allSettled(ends).then((results) => {
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
@@ -58,28 +60,4 @@ function outlasts(thread: Promise<boolean>, time_ms: number): Promise<boolean> {
     };
     thread.then(ended, ended);
   });
-}
-
-/** One thread from start to end; resolves to false when it was stopped. */
-function runThread(order: WalkOrder, onChunk: (done: ChunkDone) => void): Promise<boolean> {
-  const worker = new Worker(workerUrl.href);
-  return new Promise<boolean>((resolve, reject) => {
-    worker.onmessage = ({ data }: MessageEvent<WalkReport>) => {
-      if (data.kind === "chunk") {
-        try {
-          onChunk(data);
-        } catch (error) {
-          reject(error);
-        }
-      } else if (data.kind === "failed") {
-        reject(new FoldError(data.code as FoldErrorCode, data.message, data.hint));
-      } else {
-        resolve(data.kind === "end");
-      }
-    };
-    worker.onerror = (event) => {
-      reject(new FoldError("failed", `a thread of the walk ended: ${event.message}`, "run the same command again"));
-    };
-    worker.postMessage(order);
-  }).finally(() => worker.terminate());
 }

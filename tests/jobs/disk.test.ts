@@ -1,6 +1,6 @@
 // Places that cannot be written to: a clear error, and nothing half-written stays.
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { foldErrorOf, foldText, readArchive } from "../support/folds.ts";
 import { sampleFacts, sampleText } from "../support/sample.ts";
@@ -21,11 +21,11 @@ function filesIn(place: string): string[] {
     .map((entry) => entry.name);
 }
 
-test("folders that are missing are made", async () => {
-  const path = join(folder, "a", "b", "book.tar.zst");
-  await foldText(sampleText, { archive: path });
-  expect((await readArchive(path)).lines).toHaveLength(sampleFacts.orthos);
-  expect(filesIn(join(folder, "a"))).toEqual(["book.tar.zst"]);
+test("a folder that is missing is not made: a job whose folder was taken away must not bring it back", async () => {
+  const path = join(folder, "gone", "book.tar.zst");
+  const error = await foldErrorOf(() => foldText(sampleText, { archive: path }));
+  expect(error.code).toBe("not_found");
+  expect(existsSync(join(folder, "gone"))).toBe(false);
 });
 
 test("a file where a folder should be", async () => {
