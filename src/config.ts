@@ -1,3 +1,6 @@
+import { hostname } from "node:os";
+import { FoldError } from "./errors.ts";
+
 /** The environment variables that fold knows; `fold help environment` prints this table. */
 export const environment = [
   {
@@ -6,6 +9,18 @@ export const environment = [
     meaning: "the state directory: archives and whatever else fold keeps go here",
   },
   { name: "LOCAL_STATE_DIR", initial: "fold_state", meaning: "the same, where FOLD_STATE_DIR is not set" },
+  { name: "STORAGE_BACKEND", initial: "local", meaning: "where jobs and archives are kept: local" },
+  {
+    name: "WORKER_ID",
+    initial: "the machine's name",
+    meaning: "what a worker is called, before a part that is new with every start",
+  },
+  { name: "HEARTBEAT_INTERVAL", initial: "60", meaning: "seconds between two signs of life of a running job" },
+  {
+    name: "HEARTBEAT_GRACE_PERIOD",
+    initial: "600",
+    meaning: "seconds without a sign of life after which a job is given to another worker; the same for all workers",
+  },
   { name: "NO_COLOR", initial: "not set", meaning: "set to anything: no colour, not even on a terminal" },
   { name: "COLUMNS", initial: "the terminal's, else 80", meaning: "the width that grids and tables fit into" },
   { name: "FOLD_DEBUG", initial: "not set", meaning: "set to 1: an error that fold does not know prints its stack" },
@@ -21,9 +36,22 @@ export interface Config {
   readonly isDebug: boolean;
 }
 
-/** Reads the environment: the only place that does. A variable that is set to nothing counts as not set. */
+/** What the environment says to workers. */
+export interface WorkConfig {
+  /** Not checked: createStorage knows the names. */
+  readonly backend: string;
+  readonly workerId: string;
+  readonly heartbeat_ms: number;
+  readonly grace_ms: number;
+}
+
+/** A variable of the environment; one that is set to nothing counts as not set. */
+function read(name: (typeof environment)[number]["name"]): string | undefined {
+  return process.env[name] || undefined;
+}
+
+/** Reads the environment: this file is the only place that does. */
 export function readConfig(): Config {
-  const read = (name: (typeof environment)[number]["name"]) => process.env[name] || undefined;
   const columns = Number(read("COLUMNS"));
   return {
     stateDir: read("FOLD_STATE_DIR") ?? read("LOCAL_STATE_DIR") ?? "fold_state",
@@ -32,3 +60,40 @@ export function readConfig(): Config {
     isDebug: read("FOLD_DEBUG") === "1",
   };
 }
+
+/**
+ * Reads what workers and all who look at their jobs go by.
+ *
+ * @throws FoldError `usage` for times that make no sense
+ */
+export function readWorkConfig(): WorkConfig {
+  const heartbeat_ms = secondsOf("HEARTBEAT_INTERVAL", 60);
+  const grace_ms = secondsOf("HEARTBEAT_GRACE_PERIOD", 600);
+  if (grace_ms < 2 * heartbeat_ms) {
+    throw new FoldError(
+      "usage",
+      `HEARTBEAT_GRACE_PERIOD, ${grace_ms / 1000} s, is less than two of HEARTBEAT_INTERVAL, ${heartbeat_ms / 1000} s`,
+      "jobs would be given away while they run: set a longer grace period or a shorter interval",
+    );
+  }
+  return {
+    backend: read("STORAGE_BACKEND") ?? "local",
+    workerId: read("WORKER_ID") ?? hostname(),
+    heartbeat_ms,
+    grace_ms,
+  };
+}
+
+function secondsOf(name: "HEARTBEAT_INTERVAL" | "HEARTBEAT_GRACE_PERIOD", initial: number): number {
+  const text = read(name) ?? String(initial);
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (seconds > 0 && seconds <= MAX_SECONDS) return seconds * 1000;
+  throw new FoldError(
+    "usage",
+    `${name} cannot be ${JSON.stringify(text)}`,
+    `give seconds, above 0 and up to ${MAX_SECONDS}`,
+  );
+}
+
+/** A week. */
+const MAX_SECONDS = 604_800;

@@ -62,10 +62,12 @@ export async function copyChunks(
   archives: readonly Archive[],
   name: string,
   path: string,
+  signal?: AbortSignal,
 ): Promise<WrittenArchive> {
   const writer = new ArchiveWriter(path, { ...plan, name }, plan.corpus);
   try {
     for await (const [entry, bytes] of inOrderOfTheWalk(archives)) {
+      if (signal?.aborted) throw new FoldError("interrupted", "stopped before the end", "run the same command again");
       writer.addChunk(decodeChunk(bytes, entry.path), bytes);
     }
     return writer.finish();

@@ -106,8 +106,8 @@ export interface JobWanted {
   readonly merges: boolean;
   /** Only this job. */
   readonly id?: string;
-  /** Take no job whose input is larger: it would need more memory than the worker has. */
-  readonly most_bytes?: number;
+  /** Take no job whose size_bytes is more than that of its kind: it would need more memory than the worker has. */
+  readonly most_bytes?: Readonly<Record<JobKind, number>>;
 }
 
 /** What a job does. */
@@ -123,7 +123,7 @@ export interface Attempt {
   /** Number of this attempt, from 1. */
   readonly number: number;
   readonly worker: string;
-  /** Size of the text, or of both archives together. */
+  /** Of a text: its size. Of a merge: what the sentences of both archives take, encoded. */
   readonly size_bytes: number;
   /** Names of the archives to be merged; none for a text. */
   readonly archives: readonly string[];
@@ -153,7 +153,10 @@ export interface ArchiveEntry {
   readonly orthos: number;
   readonly lineage: string;
   readonly options: FoldOptions;
+  /** Of the archive file. */
   readonly size_bytes: number;
+  /** What its sentences take, encoded (FORMAT.md, "interner.bin"). */
+  readonly sentences_bytes: number;
   readonly tar_sha256: string;
 }
 

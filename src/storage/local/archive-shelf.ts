@@ -91,10 +91,10 @@ export async function describe(path: string): Promise<ArchiveEntry | null> {
     throw error;
   }
   try {
-    const { name, options, orthos, lineage } = archive.manifest;
-    const size_bytes = archive.sizeBytes;
+    const { name, options, orthos, lineage, interner } = archive.manifest;
+    const sizes = { size_bytes: archive.sizeBytes, sentences_bytes: interner.size };
     const tar_sha256 = await archive.tarSha256();
-    return { name: archiveName(name, options), orthos, lineage, options, size_bytes, tar_sha256 };
+    return { name: archiveName(name, options), orthos, lineage, options, ...sizes, tar_sha256 };
   } finally {
     archive.close();
   }

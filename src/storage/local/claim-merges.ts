@@ -43,11 +43,15 @@ function smallestPair(
   for (let second = 1; second < able.length; second++) {
     for (let first = 0; first < second; first++) {
       const pair = [able[first], able[second]] as const;
-      if (pair[0].size_bytes + pair[1].size_bytes > (wanted.most_bytes ?? Infinity)) continue;
+      if (sentencesOf(pair) > (wanted.most_bytes?.merge ?? Infinity)) continue;
       if (!isRefused(pair.map(({ name }) => name))) return pair;
     }
   }
   return null;
+}
+
+function sentencesOf([first, second]: readonly [ArchiveEntry, ArchiveEntry]): number {
+  return first.sentences_bytes + second.sentences_bytes;
 }
 
 function isSame(a: FoldOptions, b: FoldOptions): boolean {
@@ -63,7 +67,7 @@ function claimPair(
   const archives = pair.map(({ name }) => name);
   const id = `merge-${crypto.randomUUID().slice(0, 12).replaceAll("-", "")}`;
   const folder = folderPath(layout.inProcess, id, newToken(), "work");
-  const size_bytes = pair[0].size_bytes + pair[1].size_bytes;
+  const size_bytes = sentencesOf(pair);
   const name = archives.join(" + ");
   const record: JobRecord = {
     id,

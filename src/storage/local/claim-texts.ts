@@ -37,7 +37,7 @@ export class TextClaims {
     // A new text under the name of one that is being folded waits for its turn.
     if ((wanted.id !== undefined && wanted.id !== id) || busy.has(id)) return null;
     const size_bytes = statSync(text, { throwIfNoEntry: false })?.size;
-    if (size_bytes === undefined || size_bytes > (wanted.most_bytes ?? Infinity)) return null;
+    if (size_bytes === undefined || size_bytes > (wanted.most_bytes?.text ?? Infinity)) return null;
     const folder = folderPath(this.layout.inProcess, id, newToken(), "work");
     const record: JobRecord = {
       id,

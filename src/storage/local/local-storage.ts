@@ -69,7 +69,8 @@ export class LocalStorage implements Storage {
     for (const folder of workFolders(this.layout.inProcess)) {
       if (folder.state !== "free" || (wanted.id !== undefined && wanted.id !== folder.id)) continue;
       const record = readRecord(folder.path);
-      if (record === null || record.kind !== kind || record.size_bytes > (wanted.most_bytes ?? Infinity)) continue;
+      if (record === null || record.kind !== kind || record.size_bytes > (wanted.most_bytes?.[kind] ?? Infinity))
+        continue;
       const own = takeOver(this.layout.inProcess, folder);
       if (own === null) continue;
       const next: JobRecord = { ...record, number: record.number + 1, worker: wanted.worker };

@@ -1,0 +1,70 @@
+import { FoldError } from "../errors.ts";
+import { createStorage } from "../storage/create-storage.ts";
+import type { Attempt, Storage } from "../storage/port.ts";
+import { type HeartOrder, type HeartReport, PROGRESS_ORTHOS, PROGRESS_SHARE } from "./heartbeat-messages.ts";
+
+/**
+ * The thread of heartbeats: it has a storage of its own and nothing else to do, so an attempt shows that it is alive
+ * whatever the other threads are busy with.
+ *
+ * It also keeps the time. An attempt whose heartbeats fail counts as lost here before it does elsewhere, by a clock
+ * that nobody can set: two workers with one job would be worse than none.
+ */
+
+declare const self: Worker;
+
+/** The first heartbeat of an attempt: soon, so that `fold status` has something to show; short jobs need none. */
+const FIRST_AFTER_MS = 2_000;
+/** Share of the grace period after which an attempt without a heartbeat that arrived gives up. */
+const PATIENCE = 0.8;
+
+interface Watched {
+  readonly attempt: Attempt;
+  readonly progress: Float64Array;
+  timer: ReturnType<typeof setTimeout>;
+  /** When the last heartbeat that arrived was begun. */
+  heard_ms: number;
+}
+
+let storage: Storage;
+let interval_ms: number;
+let patience_ms: number;
+let watched: Watched | null = null;
+
+self.onmessage = ({ data }: MessageEvent<HeartOrder>) => {
+  if (data.kind === "start") {
+    storage = createStorage(data.storage);
+    interval_ms = data.interval_ms;
+    patience_ms = data.storage.grace_ms * PATIENCE;
+    return;
+  }
+  if (watched !== null) clearTimeout(watched.timer);
+  watched = null;
+  if (data.kind === "rest") return;
+  const { attempt, progress } = data;
+  const next: Watched = { attempt, progress, heard_ms: performance.now(), timer: later(FIRST_AFTER_MS, () => next) };
+  watched = next;
+};
+
+function later(delay_ms: number, whom: () => Watched): Watched["timer"] {
+  return setTimeout(() => void beat(whom()), Math.min(delay_ms, interval_ms));
+}
+
+async function beat(one: Watched): Promise<void> {
+  const { attempt, progress } = one;
+  const begun_ms = performance.now();
+  try {
+    await storage.heartbeat(attempt, { share: progress[PROGRESS_SHARE], orthos: progress[PROGRESS_ORTHOS] });
+    one.heard_ms = begun_ms;
+  } catch (error) {
+    if (watched !== one) return;
+    const isLost = error instanceof FoldError && error.code === "lease_lost";
+    if (isLost || performance.now() - one.heard_ms > patience_ms) return tell({ kind: "lost", folder: attempt.folder });
+    tell({ kind: "missed", folder: attempt.folder, message: error instanceof Error ? error.message : String(error) });
+  }
+  if (watched === one) one.timer = later(interval_ms, () => one);
+}
+
+function tell(report: HeartReport): void {
+  self.postMessage(report);
+}

@@ -1,0 +1,90 @@
+import { join } from "node:path";
+import { formatLineage } from "../archive/lineage.ts";
+import type { FoldOptions } from "../archive/manifest.ts";
+import { Archive } from "../archive/reader.ts";
+import type { ArchiveIdentity } from "../archive/writer.ts";
+import { type Corpus, corpusOfText } from "../core/corpus.ts";
+import { decodeText } from "../core/text.ts";
+import { FoldError } from "../errors.ts";
+import type { Attempt, Storage } from "../storage/port.ts";
+import { findArchive } from "./find-archive.ts";
+import { type FoldProgress, foldCorpus } from "./fold-corpus.ts";
+import { copyChunks, planMerge } from "./merge-archives.ts";
+import type { WalkThreads } from "./walk-threads.ts";
+
+/** With what an attempt is run. */
+export interface RunSettings {
+  readonly storage: Storage;
+  readonly options: FoldOptions;
+  readonly threads: number;
+  readonly keptThreads: WalkThreads;
+  readonly signal: AbortSignal;
+  readonly onPlan: (plan: { tasks: number; resumed: number }) => void;
+  readonly onProgress: (progress: () => FoldProgress) => void;
+}
+
+/**
+ * Do the work of an attempt: from a claim to a finished archive in the attempt's folder. What an attempt before it
+ * has left there is gone on from.
+ *
+ * @returns path of the archive
+ * @throws FoldError `not_utf8` or `empty` for a text that will never fold, `interrupted`, errors of disk and storage
+ */
+export function runAttempt(attempt: Attempt, settings: RunSettings): Promise<string> {
+  return attempt.kind === "text" ? foldText(attempt, settings) : mergeArchives(attempt, settings);
+}
+
+async function foldText(attempt: Attempt, settings: RunSettings): Promise<string> {
+  const { name } = attempt;
+  const { corpus, counts } = corpusOfText(decodeText(await settings.storage.readText(attempt), name));
+  if (corpus.words.length === 0) {
+    throw new FoldError("empty", `${name} holds no words`, "a text needs at least one sentence of letters");
+  }
+  const lineage = formatLineage({ kind: "text", name });
+  return fold(attempt, { name, lineage, sources: [{ name, ...counts }], options: settings.options }, corpus, settings);
+}
+
+async function mergeArchives(attempt: Attempt, settings: RunSettings): Promise<string> {
+  const archives: Archive[] = [];
+  try {
+    for (const path of await settings.storage.readArchives(attempt)) archives.push(await Archive.open(path));
+    const plan = await planMerge(archives);
+    const identity = { ...plan, name: plan.defaultName };
+    if (plan.copyFrom === null) return await fold(attempt, identity, plan.corpus, settings);
+    const path = archivePath(attempt);
+    await copyChunks(plan, plan.copyFrom, identity.name, path, settings.signal);
+    return path;
+  } finally {
+    for (const archive of archives) archive.close();
+  }
+}
+
+async function fold(attempt: Attempt, identity: ArchiveIdentity, corpus: Corpus, settings: RunSettings) {
+  const path = archivePath(attempt);
+  if (await isFinished(path, identity, corpus)) return path;
+  const { threads, keptThreads, signal, onPlan, onProgress } = settings;
+  await foldCorpus({
+    ...identity,
+    corpus,
+    threads,
+    keptThreads,
+    archive: path,
+    fresh: false,
+    signal,
+    onPlan,
+    onProgress,
+  });
+  return path;
+}
+
+/** Whether an attempt before this one had come to its end but for publishing. */
+async function isFinished(path: string, identity: ArchiveIdentity, corpus: Corpus): Promise<boolean> {
+  const found = await findArchive(path, identity, corpus);
+  if (typeof found === "string") return false;
+  found.close();
+  return true;
+}
+
+function archivePath({ folder }: Attempt): string {
+  return join(folder, "archive.tar.zst");
+}

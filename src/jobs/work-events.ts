@@ -1,0 +1,38 @@
+import type { FoldError } from "../errors.ts";
+import type { ArchiveEntry, Attempt, JobEntry } from "../storage/port.ts";
+import type { FoldProgress } from "./fold-corpus.ts";
+
+/** What a worker tells of its work, as it happens. */
+export type WorkEvent =
+  /** Jobs whose workers are not heard of any more were freed. */
+  | { readonly kind: "reclaimed"; readonly count: number }
+  | { readonly kind: "claimed"; readonly attempt: Attempt; readonly threads: number; readonly need_bytes: number }
+  /** The memory does not suffice for all threads. */
+  | { readonly kind: "smaller"; readonly attempt: Attempt; readonly threads: number; readonly budget_bytes: number }
+  | { readonly kind: "planned"; readonly attempt: Attempt; readonly tasks: number; readonly resumed: number }
+  /** `progress` is cheap to call at any time until the attempt is over. */
+  | { readonly kind: "walking"; readonly attempt: Attempt; readonly progress: () => FoldProgress }
+  | {
+      readonly kind: "done";
+      readonly attempt: Attempt;
+      readonly archive: ArchiveEntry;
+      readonly elapsed_ms: number;
+    }
+  /** Put aside, or to be tried again. */
+  | { readonly kind: "failed"; readonly attempt: Attempt; readonly error: FoldError; readonly isPutAside: boolean }
+  | { readonly kind: "lost"; readonly attempt: Attempt }
+  | { readonly kind: "missed"; readonly attempt: Attempt; readonly message: string }
+  | { readonly kind: "returned"; readonly attempt: Attempt }
+  /** Nothing to take now; others are still at work. */
+  | { readonly kind: "waiting"; readonly running: readonly JobEntry[] };
+
+/** What came of a worker's loop. */
+export interface WorkSummary {
+  readonly done: number;
+  /** Jobs that were put aside. */
+  readonly failed: number;
+  readonly lost: number;
+  readonly orthos: number;
+  /** Jobs left because they need more memory than the worker may take. */
+  readonly tooLarge: readonly JobEntry[];
+}

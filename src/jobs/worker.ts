@@ -1,0 +1,285 @@
+/**
+ * The worker's loop: the life of jobs, from a claim to its end.
+ *
+ *     claim ──> run ──> write the archive ──> complete          done
+ *                │
+ *                ├─ a signal to stop ──> give back, keep work   returned; the loop ends
+ *                ├─ no space left ──> give back, free its space the loop ends with the error
+ *                ├─ the text can never fold ──> put aside       failed
+ *                ├─ any other error ──> give back, counted      failed; put aside after MAX_ATTEMPTS
+ *                └─ the lease is lost ──> drop it               lost; whoever has the job goes on
+ *
+ * The loop ends when no job is waiting and none is running: what runs elsewhere may come back, or be merged.
+ */
+import type { FoldOptions } from "../archive/manifest.ts";
+import { FoldError } from "../errors.ts";
+import { createStorage, type StorageConfig } from "../storage/create-storage.ts";
+import type { Attempt, JobEntry, Storage } from "../storage/port.ts";
+import type { FoldProgress } from "./fold-corpus.ts";
+import { sizeOfFolder } from "./folder-size.ts";
+import { Heart } from "./heart.ts";
+import { mostBytes, planMemory } from "./memory.ts";
+import { runAttempt } from "./run-attempt.ts";
+import { WalkThreads } from "./walk-threads.ts";
+import type { WorkEvent, WorkSummary } from "./work-events.ts";
+
+/** What a worker is to do. */
+export interface WorkRequest {
+  readonly storage: StorageConfig;
+  /** Names the process: unique, whatever other processes there are or were. */
+  readonly worker: string;
+  readonly options: FoldOptions;
+  /** Merge archives two by two once no text waits. */
+  readonly merges: boolean;
+  /** One job, then the end; else until nothing is left. */
+  readonly isOneShot: boolean;
+  /** Only this job; null for any. */
+  readonly jobId: string | null;
+  readonly threads: number;
+  /** Memory that this process may take, in bytes. */
+  readonly budget_bytes: number;
+  readonly heartbeat_ms: number;
+  /** Aborted: finish safely, then come to an end. */
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: WorkEvent) => void;
+}
+
+/** While others are at work: how often to look whether there is something to do. */
+const FIRST_LOOK_MS = 50;
+const LAST_LOOK_MS = 1_000;
+/** How often the thread of heartbeats is told how far a job is. */
+const NOTE_EVERY_MS = 500;
+/** Jobs of lost workers are looked for so many times in a grace period. */
+const LOOKS_PER_GRACE = 10;
+/** These errors come again however often the job is tried. */
+const FINAL: ReadonlySet<string> = new Set(["not_utf8", "empty", "usage"]);
+
+/**
+ * Work until nothing is left, or until `signal`.
+ *
+ * @throws FoldError `not_found` when the job asked for is not there, `lease_lost` when it was taken away, `no_space`;
+ * errors of the storage itself
+ */
+export async function work(request: WorkRequest): Promise<WorkSummary> {
+  const worker = new WorkLoop(request, createStorage(request.storage));
+  try {
+    return await worker.run();
+  } finally {
+    worker.close();
+  }
+}
+
+class WorkLoop {
+  private readonly threads = new WalkThreads();
+  private readonly heart: Heart;
+  /** The attempt under way: what stops it, and how far it is. */
+  private current: AbortController | null = null;
+  private progress: (() => FoldProgress) | null = null;
+  private lookedForLost_ms = -Infinity;
+  private done = 0;
+  private failed = 0;
+  private lost = 0;
+  private orthos = 0;
+
+  constructor(
+    private readonly request: WorkRequest,
+    private readonly storage: Storage,
+  ) {
+    this.heart = new Heart(request.storage, request.heartbeat_ms, {
+      onLost: () => this.current?.abort(),
+      onMissed: (attempt, message) => request.onEvent({ kind: "missed", attempt, message }),
+    });
+  }
+
+  close(): void {
+    this.heart.close();
+    this.threads.close();
+  }
+
+  async run(): Promise<WorkSummary> {
+    const { signal, isOneShot, jobId } = this.request;
+    let wasQuiet = false;
+    let look_ms = FIRST_LOOK_MS;
+    while (!signal.aborted) {
+      const attempt = await this.claim();
+      if (attempt !== null) {
+        await this.runOne(attempt);
+        if (isOneShot || jobId !== null) break;
+        wasQuiet = false;
+        look_ms = FIRST_LOOK_MS;
+        continue;
+      }
+      if (jobId !== null) throw await this.noSuchJob(jobId);
+      // The end only when nothing was running before the claim: a job that ends leaves what can be claimed.
+      if (wasQuiet || isOneShot) break;
+      wasQuiet = await this.isQuiet();
+      if (wasQuiet) continue;
+      await pause(look_ms, signal);
+      look_ms = Math.min(look_ms * 2, LAST_LOOK_MS);
+    }
+    return await this.summary();
+  }
+
+  private async claim(): Promise<Attempt | null> {
+    const { worker, options, merges, jobId, budget_bytes, storage } = this.request;
+    const now_ms = performance.now();
+    if (now_ms - this.lookedForLost_ms > storage.grace_ms / LOOKS_PER_GRACE) {
+      this.lookedForLost_ms = now_ms;
+      const count = await this.storage.reclaimStale();
+      if (count > 0) this.request.onEvent({ kind: "reclaimed", count });
+    }
+    const wanted = { worker, options, merges, most_bytes: mostBytes(budget_bytes) };
+    return await this.storage.claimNextJob(jobId === null ? wanted : { ...wanted, id: jobId });
+  }
+
+  /** Whether no job is running anywhere; tells which are when some are. */
+  private async isQuiet(): Promise<boolean> {
+    const running = (await this.storage.listJobs()).filter(({ state }) => state === "running");
+    if (running.length > 0) this.request.onEvent({ kind: "waiting", running });
+    return running.length === 0;
+  }
+
+  private async runOne(attempt: Attempt): Promise<void> {
+    const started_ms = performance.now();
+    const current = new AbortController();
+    this.current = current;
+    this.heart.watch(attempt);
+    this.progress = null;
+    const timer = setInterval(() => this.progress !== null && this.heart.note(this.progress()), NOTE_EVERY_MS);
+    try {
+      const file = await this.runAttempt(attempt, AbortSignal.any([current.signal, this.request.signal]));
+      await this.storage.writeArchive(attempt, file);
+      const archive = await this.storage.completeJob(attempt);
+      this.done++;
+      this.orthos += archive.orthos;
+      const elapsed_ms = performance.now() - started_ms;
+      this.request.onEvent({ kind: "done", attempt, archive, elapsed_ms });
+    } catch (error) {
+      await this.settle(attempt, error, current.signal.aborted);
+    } finally {
+      clearInterval(timer);
+      this.heart.rest();
+      this.current = null;
+    }
+  }
+
+  private runAttempt(attempt: Attempt, signal: AbortSignal): Promise<string> {
+    const { options, threads: wanted, budget_bytes, onEvent } = this.request;
+    const { threads, need_bytes } = planMemory(attempt, wanted, budget_bytes);
+    onEvent({ kind: "claimed", attempt, threads, need_bytes });
+    if (threads < wanted) onEvent({ kind: "smaller", attempt, threads, budget_bytes });
+    return runAttempt(attempt, {
+      storage: this.storage,
+      options,
+      threads,
+      keptThreads: this.threads,
+      signal,
+      onPlan: (plan) => onEvent({ kind: "planned", attempt, ...plan }),
+      onProgress: (progress) => {
+        this.progress = progress;
+        onEvent({ kind: "walking", attempt, progress });
+      },
+    });
+  }
+
+  /** An attempt has ended with an error: what becomes of its job. */
+  private async settle(attempt: Attempt, error: unknown, isLost: boolean): Promise<void> {
+    try {
+      // Whatever the error says, it may come from the folder being another's by now.
+      if (isLost || !(await this.isOurs(attempt))) throw lostLease(attempt);
+      await this.giveUp(attempt, error);
+    } catch (second) {
+      if (!isLeaseLost(second)) throw second;
+      this.lost++;
+      this.request.onEvent({ kind: "lost", attempt });
+      if (this.request.jobId !== null || this.request.isOneShot) throw second;
+    }
+  }
+
+  private async isOurs(attempt: Attempt): Promise<boolean> {
+    try {
+      await this.storage.heartbeat(attempt, { share: 0, orthos: 0 });
+      return true;
+    } catch (error) {
+      // A disk that is full takes no heartbeat either; that does not make the job another's.
+      return !isLeaseLost(error);
+    }
+  }
+
+  private async giveUp(attempt: Attempt, cause: unknown): Promise<void> {
+    const error = asFoldError(cause);
+    if (error.code === "interrupted") {
+      await this.storage.abandonJob(attempt, true);
+      this.request.onEvent({ kind: "returned", attempt });
+    } else if (error.code === "no_space") {
+      const taken_bytes = sizeOfFolder(attempt.folder);
+      await this.storage.abandonJob(attempt, false);
+      this.request.onEvent({ kind: "returned", attempt });
+      throw noSpace(attempt, error, taken_bytes, this.progress?.().share ?? 0);
+    } else {
+      const { code, message, hint } = error;
+      const isPutAside = await this.storage.failJob(attempt, { code, message, hint, isFinal: FINAL.has(code) });
+      if (isPutAside) this.failed++;
+      this.request.onEvent({ kind: "failed", attempt, error, isPutAside });
+    }
+  }
+
+  private async noSuchJob(id: string): Promise<FoldError> {
+    const job = (await this.storage.listJobs()).find((entry) => entry.id === id);
+    if (job === undefined)
+      return new FoldError("not_found", `there is no job ${id}`, "`fold status` lists the jobs and their ids");
+    const isTooLarge = job.state === "waiting" && this.isTooLarge(job);
+    const hint = isTooLarge ? "it needs more memory: see --memory" : "`fold status` tells more";
+    return new FoldError("not_found", `job ${id} is ${isTooLarge ? "too large" : job.state}`, hint);
+  }
+
+  private isTooLarge({ kind, size_bytes }: JobEntry): boolean {
+    return size_bytes > mostBytes(this.request.budget_bytes)[kind];
+  }
+
+  private async summary(): Promise<WorkSummary> {
+    const { done, failed, lost, orthos } = this;
+    const jobs = await this.storage.listJobs();
+    const tooLarge = jobs.filter((job) => job.state === "waiting" && this.isTooLarge(job));
+    return { done, failed, lost, orthos, tooLarge };
+  }
+}
+
+function isLeaseLost(error: unknown): boolean {
+  return error instanceof FoldError && error.code === "lease_lost";
+}
+
+function lostLease({ id }: Attempt): FoldError {
+  return new FoldError("lease_lost", `job ${id} is no longer this worker's`, "`fold status` tells what became of it");
+}
+
+function asFoldError(error: unknown): FoldError {
+  if (error instanceof FoldError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new FoldError("failed", message, "this is a mistake in fold: please report it", error);
+}
+
+/** What is said when the disk is full: how much the job had taken, and how much it needs as far as one can see. */
+function noSpace({ name }: Attempt, error: FoldError, taken_bytes: number, share: number): FoldError {
+  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
+  // Finished parts are there twice while they are put together.
+  const needed = share > 0 ? `; about ${megabytes((2 * taken_bytes) / share)} are needed` : "";
+  return new FoldError(
+    "no_space",
+    `${name}: ${error.message} after ${megabytes(taken_bytes)}${needed}`,
+    "the job waits again and its space is free: make room, then start the worker again",
+    error,
+  );
+}
+
+function pause(time_ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, time_ms);
+    signal.addEventListener("abort", end);
+  });
+}

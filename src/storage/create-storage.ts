@@ -1,0 +1,43 @@
+import { FoldError } from "../errors.ts";
+import { LocalStorage } from "./local/local-storage.ts";
+import type { Storage } from "./port.ts";
+
+/** The storage backends, by the names that users give them. */
+export const backends = ["local"] as const;
+
+export type Backend = (typeof backends)[number];
+
+/** Which storage, and where: plain data, so that a thread can make the same storage for itself. */
+export interface StorageConfig {
+  readonly backend: Backend;
+  /** The state directory. */
+  readonly stateDir: string;
+  /** An attempt that was not heard of for so long is lost. */
+  readonly grace_ms: number;
+}
+
+/** Open the storage that a configuration names. */
+export function createStorage({ backend, stateDir, grace_ms }: StorageConfig): Storage {
+  switch (backend) {
+    case "local":
+      return new LocalStorage({ folder: stateDir, grace_ms });
+  }
+}
+
+/**
+ * A backend by its name.
+ *
+ * @param origin where the name comes from, for the message
+ * @throws FoldError `usage` for any other name: work must not go to a place that nobody meant
+ */
+export function parseBackend(name: string, origin: string): Backend {
+  const backend = backends.find((known) => known === name);
+  if (backend !== undefined) return backend;
+  const hint = planned.has(name)
+    ? `this version of fold has ${backends.join(", ")}`
+    : `give one of ${backends.join(", ")}`;
+  throw new FoldError("usage", `${origin} cannot be ${JSON.stringify(name)}`, hint);
+}
+
+/** Names that users may know already. */
+const planned: ReadonlySet<string> = new Set(["cloud", "spaces"]);
