@@ -5,6 +5,7 @@ import {
   dimensions,
   type FlagValues,
   MAX_THREADS,
+  memory,
   oneOf,
   repeated,
   seconds,
@@ -44,6 +45,37 @@ export const runFlags = {
   json,
   quiet,
 };
+
+const storageBackend = valued(
+  "where jobs are kept",
+  "local",
+  text("the name of a backend"),
+  null,
+  "STORAGE_BACKEND, else local",
+);
+const stateDir = valued("the state directory", "DIR", text("a folder"), null, "FOLD_STATE_DIR, else fold_state");
+
+export const workFlags = {
+  mode: oneOf("all jobs until nothing is left, or one", ["continuous", "one-shot"], "continuous"),
+  jobId: valued("only this job", "JOB", text("the id of a job"), null),
+  merge: toggle("once no text waits, merge archives two by two until one is left"),
+  maxDims,
+  threads,
+  memory: valued("memory that this process may take", "SIZE", memory, null, "75% of what the machine or container has"),
+  stateDir,
+  storageBackend,
+  json: toggle("one JSON object a job on stdout and nothing else there"),
+  quiet: toggle("neither a live view nor log lines; errors are still told"),
+};
+
+export const statusFlags = {
+  watch: toggle("go on showing what changes, until q or Ctrl-C"),
+  json,
+  stateDir,
+  storageBackend,
+};
+
+export const jobFlags = { json, stateDir, storageBackend };
 
 export const showFlags = { json };
 
@@ -110,6 +142,55 @@ export const definitions: readonly CommandDefinition[] = [
       ["run - --no-archive --json < book.txt", "fold standard input, keep nothing"],
     ],
     load: () => import("./run.ts"),
+  },
+  {
+    name: "work",
+    summary: "work off the texts of a state directory, beside as many other workers as you like",
+    parameters: "",
+    atLeast: 0,
+    atMost: 0,
+    flags: workFlags,
+    examples: [
+      ["work", "fold every text in fold_state/input"],
+      ["work --merge --threads 1", "fold all, then merge all into one archive; start it as often as there are cores"],
+      ["work --memory 800MB", "on a small machine"],
+      ["work --mode one-shot --json", "one job, told as JSON"],
+    ],
+    load: () => import("./work.ts"),
+  },
+  {
+    name: "status",
+    summary: "the jobs of a state directory: waiting, running, done, failed",
+    parameters: "",
+    atLeast: 0,
+    atMost: 0,
+    flags: statusFlags,
+    examples: [
+      ["status", "who works on what, and how far it is"],
+      ["status --watch", "the same, drawn again and again"],
+      ["status --json", "for programs"],
+    ],
+    load: () => import("./status.ts"),
+  },
+  {
+    name: "retry",
+    summary: "let jobs that failed wait again",
+    parameters: "JOB...",
+    atLeast: 1,
+    atMost: Infinity,
+    flags: jobFlags,
+    examples: [["retry book-0123456789ab", "the id or the name of a job, as status prints them"]],
+    load: () => import("./retry.ts"),
+  },
+  {
+    name: "cancel",
+    summary: "take jobs out, also running ones; their texts are put aside",
+    parameters: "JOB...",
+    atLeast: 1,
+    atMost: Infinity,
+    flags: jobFlags,
+    examples: [["cancel book-0123456789ab", "its worker stops within a heartbeat"]],
+    load: () => import("./cancel.ts"),
   },
   {
     name: "show",
@@ -220,6 +301,9 @@ export const definitions: readonly CommandDefinition[] = [
 ];
 
 export type RunFlags = FlagValues<typeof runFlags>;
+export type WorkFlags = FlagValues<typeof workFlags>;
+export type StatusFlags = FlagValues<typeof statusFlags>;
+export type JobFlags = FlagValues<typeof jobFlags>;
 export type ShowFlags = FlagValues<typeof showFlags>;
 export type ExportFlags = FlagValues<typeof exportFlags>;
 export type MergeFlags = FlagValues<typeof mergeFlags>;

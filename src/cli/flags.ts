@@ -1,5 +1,6 @@
 import { parseShape } from "../core/shapes.ts";
 import { FoldError } from "../errors.ts";
+import { memoryOfMachine } from "../jobs/memory.ts";
 
 /** One option of a command. */
 export interface Flag<T> {
@@ -139,6 +140,15 @@ export function share(text: string): number {
 export function seconds(text: string): number {
   const value = /^(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : Number.NaN;
   return value > 0 && value <= MAX_SECONDS ? value : refuse(text, `seconds above 0 and up to ${MAX_SECONDS}`);
+}
+
+/** An amount of memory: bytes, with a unit or as a share of the machine's, in bytes. */
+export function memory(text: string): number {
+  const match = /^(\d+\.?\d*|\.\d+) ?(%|[kMGT]?i?B?)$/i.exec(text);
+  const [amount, unit] = [Number(match?.[1]), match?.[2].toLowerCase() ?? ""];
+  const factor = unit.includes("i") ? 1024 : 1000;
+  const value = unit === "%" ? (amount / 100) * memoryOfMachine() : amount * factor ** "bkmgt".indexOf(unit[0] ?? "b");
+  return value >= 1 ? Math.floor(value) : refuse(text, "bytes, an amount such as 800MB or 2GB, or a share such as 50%");
 }
 
 /** Any text but an empty one. */

@@ -19,7 +19,7 @@ export type Request =
  * @throws FoldError `usage`
  */
 export function parseCommandLine(argv: readonly string[], program: string): Request {
-  const [first, ...rest] = argv;
+  const [first, ...rest] = modernised(argv);
   if (first === undefined || first === "--help" || first === "-h") return { kind: "help", topic: null };
   if (first === "--version" || first === "-V") return { kind: "version" };
   const definition = definitions.find(({ name }) => name === first);
@@ -29,6 +29,13 @@ export function parseCommandLine(argv: readonly string[], program: string): Requ
     return { kind: "help", topic: definition.name };
   }
   return { kind: "command", definition, args: parseArguments(definition, rest, program) };
+}
+
+/** `fold --mode local ...` is how workers were started before there was `fold work`. */
+function modernised(argv: readonly string[]): readonly string[] {
+  const [first, ...rest] = argv;
+  const [mode, others] = first === "--mode" ? [rest[0], rest.slice(1)] : [/^--mode=(.*)$/.exec(first ?? "")?.[1], rest];
+  return mode === undefined ? argv : ["work", "--storage-backend", mode, ...others];
 }
 
 function unknownCommand(word: string, program: string): FoldError {

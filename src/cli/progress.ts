@@ -64,7 +64,7 @@ export class ProgressLine {
   private parts({ share, orthos, best }: FoldProgress, isTerminal: boolean): string[] {
     const elapsed_ms = performance.now() - this.started;
     const percent = `${Math.floor(share * 100)} %`;
-    const parts = [this.name, isTerminal ? `${bar(share)} ${percent}` : percent];
+    const parts = [this.name, isTerminal ? `${progressBar(share)} ${percent}` : percent];
     if (share >= SMALLEST_SHARE) parts.push(`${formatDuration((elapsed_ms * (1 - share)) / share)} left`);
     parts.push(`${formatCount(orthos)} orthos`, `${formatLarge((orthos / elapsed_ms) * 1000)}/s`);
     if (best !== null) parts.push(`best ${best.dims.join("x")}`);
@@ -73,7 +73,8 @@ export class ProgressLine {
   }
 }
 
-function bar(share: number): string {
+/** A bar of how much is done, fine to an eighth of a cell. */
+export function progressBar(share: number): string {
   const eighths = Math.round(share * BAR_CELLS * 8);
   const full = "█".repeat(eighths >> 3);
   const rest = eighths & 7;

@@ -13,6 +13,8 @@ export interface MergePlan extends Omit<ArchiveIdentity, "name"> {
   /** A name made of the names of the parts. */
   readonly defaultName: string;
   readonly corpus: Corpus;
+  /** SHA-256 of the sentences, encoded. */
+  readonly sentences: string;
   /** Archives whose chunks are, side by side, all chunks of the result; null when it has to be folded. */
   readonly copyFrom: readonly Archive[] | null;
 }
@@ -52,6 +54,7 @@ export async function planMerge(archives: readonly Archive[]): Promise<MergePlan
     sources: parts.flatMap((part) => part.sources),
     options,
     corpus,
+    sentences,
     copyFrom: same?.archives ?? null,
   };
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { formatLineage } from "../archive/lineage.ts";
-import type { FoldOptions } from "../archive/manifest.ts";
+import { type FoldOptions, sha256 } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
 import type { ArchiveIdentity } from "../archive/writer.ts";
 import { type Corpus, corpusOfText } from "../core/corpus.ts";
@@ -9,8 +9,10 @@ import { FoldError } from "../errors.ts";
 import type { Attempt, Storage } from "../storage/port.ts";
 import { findArchive } from "./find-archive.ts";
 import { type FoldProgress, foldCorpus } from "./fold-corpus.ts";
-import { copyChunks, planMerge } from "./merge-archives.ts";
+import { copyChunks, type MergePlan, planMerge } from "./merge-archives.ts";
 import type { WalkThreads } from "./walk-threads.ts";
+
+const HASH_DIGITS = 12;
 
 /** With what an attempt is run. */
 export interface RunSettings {
@@ -49,7 +51,8 @@ async function mergeArchives(attempt: Attempt, settings: RunSettings): Promise<s
   try {
     for (const path of await settings.storage.readArchives(attempt)) archives.push(await Archive.open(path));
     const plan = await planMerge(archives);
-    const identity = { ...plan, name: plan.defaultName };
+    // Two merges have one name only when they are the same, so none takes another's place in the storage.
+    const identity = { ...plan, name: `merged-${nameHash(plan)}` };
     if (plan.copyFrom === null) return await fold(attempt, identity, plan.corpus, settings);
     const path = archivePath(attempt);
     await copyChunks(plan, plan.copyFrom, identity.name, path, settings.signal);
@@ -57,6 +60,10 @@ async function mergeArchives(attempt: Attempt, settings: RunSettings): Promise<s
   } finally {
     for (const archive of archives) archive.close();
   }
+}
+
+function nameHash({ sentences, lineage }: MergePlan): string {
+  return sha256(new TextEncoder().encode(`${sentences} ${lineage}`)).slice(0, HASH_DIGITS);
 }
 
 async function fold(attempt: Attempt, identity: ArchiveIdentity, corpus: Corpus, settings: RunSettings) {

@@ -22,7 +22,8 @@ export type WorkEvent =
   | { readonly kind: "failed"; readonly attempt: Attempt; readonly error: FoldError; readonly isPutAside: boolean }
   | { readonly kind: "lost"; readonly attempt: Attempt }
   | { readonly kind: "missed"; readonly attempt: Attempt; readonly message: string }
-  | { readonly kind: "returned"; readonly attempt: Attempt }
+  /** Given back unfinished. */
+  | { readonly kind: "returned"; readonly attempt: Attempt; readonly keepsWork: boolean }
   /** Nothing to take now; others are still at work. */
   | { readonly kind: "waiting"; readonly running: readonly JobEntry[] };
 

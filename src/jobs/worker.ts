@@ -209,12 +209,10 @@ class WorkLoop {
   private async giveUp(attempt: Attempt, cause: unknown): Promise<void> {
     const error = asFoldError(cause);
     if (error.code === "interrupted") {
-      await this.storage.abandonJob(attempt, true);
-      this.request.onEvent({ kind: "returned", attempt });
+      await this.giveBack(attempt, true);
     } else if (error.code === "no_space") {
       const taken_bytes = sizeOfFolder(attempt.folder);
-      await this.storage.abandonJob(attempt, false);
-      this.request.onEvent({ kind: "returned", attempt });
+      await this.giveBack(attempt, false);
       throw noSpace(attempt, error, taken_bytes, this.progress?.().share ?? 0);
     } else {
       const { code, message, hint } = error;
@@ -222,6 +220,11 @@ class WorkLoop {
       if (isPutAside) this.failed++;
       this.request.onEvent({ kind: "failed", attempt, error, isPutAside });
     }
+  }
+
+  private async giveBack(attempt: Attempt, keepsWork: boolean): Promise<void> {
+    await this.storage.abandonJob(attempt, keepsWork);
+    this.request.onEvent({ kind: "returned", attempt, keepsWork });
   }
 
   private async noSuchJob(id: string): Promise<FoldError> {

@@ -1,0 +1,57 @@
+import { FoldError } from "../errors.ts";
+import type { JobEntry, Storage } from "../storage/port.ts";
+import type { CommandArguments, CommandIo } from "./command.ts";
+import type { JobFlags } from "./definitions.ts";
+import { openStorage } from "./job-storage.ts";
+
+/** What is done to each of several jobs. */
+export interface JobChange {
+  /** For messages: "waits again". */
+  readonly outcome: string;
+  /** Jobs that the change is for. */
+  readonly states: readonly JobEntry["state"][];
+  readonly act: (storage: Storage, id: string) => void | Promise<void>;
+}
+
+/** Change all jobs that are named, by id or by name. What is not found does not keep the others from it. */
+export async function changeJobs(
+  { parameters, flags }: CommandArguments<JobFlags>,
+  io: CommandIo,
+  { outcome, states, act }: JobChange,
+): Promise<number> {
+  const storage = openStorage(flags, io);
+  const problems: FoldError[] = [];
+  for (const wanted of parameters) {
+    try {
+      const { id, name } = findJob(await storage.listJobs(), wanted, states);
+      await act(storage, id);
+      if (flags.json) io.output.json({ job: id, name, outcome });
+      else io.output.line(`${name}: ${outcome}`);
+    } catch (error) {
+      if (!(error instanceof FoldError)) throw error;
+      problems.push(error);
+    }
+  }
+  if (problems.length === 0) return 0;
+  if (parameters.length === 1) throw problems[0];
+  for (const { message, hint } of problems) io.output.warn(`${message}; ${hint}`);
+  const isAll = problems.length === parameters.length;
+  throw new FoldError(
+    isAll ? "not_found" : "partial",
+    `${problems.length} of ${parameters.length} jobs could not be changed`,
+    "see the warnings above",
+  );
+}
+
+function findJob(jobs: readonly JobEntry[], wanted: string, states: readonly JobEntry["state"][]): JobEntry {
+  const named = jobs.filter(({ id, name }) => id === wanted || name === wanted);
+  const able = named.filter(({ state }) => states.includes(state));
+  if (able.length === 1) return able[0];
+  if (able.length > 1) {
+    const ids = able.map(({ id }) => id).join(", ");
+    throw new FoldError("usage", `${able.length} jobs are called ${wanted}`, `name one by its id: ${ids}`);
+  }
+  const hint = "`fold status` lists the jobs and their ids";
+  if (named.length === 0) throw new FoldError("not_found", `there is no job ${wanted}`, hint);
+  throw new FoldError("not_found", `job ${wanted} is ${named[0].state}, not ${states.join(" or ")}`, hint);
+}

@@ -1,0 +1,161 @@
+import { join } from "node:path";
+import { FoldError } from "../errors.ts";
+import { usualBudget } from "../jobs/memory.ts";
+import type { WorkEvent, WorkSummary } from "../jobs/work-events.ts";
+import { type WorkRequest, work } from "../jobs/worker.ts";
+import { createStorage, type StorageConfig } from "../storage/create-storage.ts";
+import type { CommandArguments, CommandIo } from "./command.ts";
+import type { WorkFlags } from "./definitions.ts";
+import { storageConfig } from "./job-storage.ts";
+import { LogFile } from "./log-file.ts";
+import { Screen } from "./screen.ts";
+import { formatBytes, formatCounted } from "./text.ts";
+import { formatLogLine, logEntry, summaryLine } from "./work-log.ts";
+import { WorkView } from "./work-view.ts";
+
+const FRAME_MS = 200;
+/** How often the live view counts the jobs. */
+const COUNT_MS = 2_000;
+const RANDOM_CHARACTERS = 8;
+
+/** `fold work`: work off the jobs of a storage until nothing is left. */
+export async function execute({ flags }: CommandArguments<WorkFlags>, io: CommandIo): Promise<number> {
+  const config = storageConfig(flags, io);
+  const worker = `${config.work.workerId}-${crypto.randomUUID().slice(0, RANDOM_CHARACTERS)}`;
+  const quit = new AbortController();
+  const shown = isLive(flags, io) ? liveView(flags, io, worker, config, quit) : logLines(flags, io);
+  const log = new LogFile(join(config.stateDir, "logs"), worker, new Date());
+  const request: WorkRequest = {
+    storage: { backend: config.backend, stateDir: config.stateDir, grace_ms: config.grace_ms },
+    worker,
+    options: { max_dims: flags.maxDims, min_volume: 1, shard: null },
+    merges: flags.merge,
+    isOneShot: flags.mode === "one-shot",
+    jobId: flags.jobId,
+    threads: flags.threads,
+    budget_bytes: flags.memory ?? usualBudget(),
+    heartbeat_ms: config.work.heartbeat_ms,
+    signal: AbortSignal.any([io.signal, quit.signal]),
+    onEvent: (event) => {
+      const entry = logEntry(event, new Date());
+      if (entry !== null) log.add(entry);
+      shown.take(event, entry);
+      if (flags.json) printJson(event, io);
+    },
+  };
+  let summary: WorkSummary;
+  try {
+    summary = await work(request);
+  } finally {
+    shown.close();
+  }
+  return conclude(summary, request, flags, io);
+}
+
+/** What shows the work to people while it goes on. */
+interface Shown {
+  take(event: WorkEvent, entry: ReturnType<typeof logEntry>): void;
+  close(): void;
+}
+
+function isLive({ quiet, json }: WorkFlags, { output }: CommandIo): boolean {
+  return !quiet && !json && output.isErrorTerminal;
+}
+
+function logLines({ quiet }: WorkFlags, { output }: CommandIo): Shown {
+  return {
+    take: (_, entry) => {
+      if (entry !== null && !quiet) output.note(formatLogLine(entry));
+    },
+    close: () => {},
+  };
+}
+
+function liveView(
+  flags: WorkFlags,
+  { output, signal }: CommandIo,
+  worker: string,
+  storage: StorageConfig,
+  quit: AbortController,
+): Shown {
+  const view = new WorkView(
+    {
+      worker,
+      place: storage.stateDir,
+      merges: flags.merge,
+      isOneShot: flags.mode === "one-shot",
+      budget_bytes: flags.memory ?? usualBudget(),
+    },
+    output,
+  );
+  const jobs = createStorage(storage);
+  const count = async () => view.setJobs(await jobs.listJobs());
+  // What is only shown may fail; the worker meets the same trouble and tells it.
+  const counting = setInterval(() => count().catch(() => {}), COUNT_MS);
+  count().catch(() => {});
+  const screen = new Screen(
+    output,
+    FRAME_MS,
+    (columns, rows) => {
+      view.isStopping = quit.signal.aborted || signal.aborted;
+      return view.frame(columns, rows, performance.now());
+    },
+    () => quit.abort(),
+  );
+  return {
+    take: (event, entry) => view.take(event, entry, performance.now()),
+    close: () => {
+      clearInterval(counting);
+      screen.close();
+    },
+  };
+}
+
+function printJson(event: WorkEvent, { output }: CommandIo): void {
+  if (event.kind === "done") {
+    const { attempt, archive, elapsed_ms } = event;
+    const { id, kind, name, number } = attempt;
+    output.json({
+      event: "done",
+      job: id,
+      kind,
+      name,
+      attempt: number,
+      archive: archive.name,
+      lineage: archive.lineage,
+      orthos: archive.orthos,
+      archive_bytes: archive.size_bytes,
+      tar_sha256: archive.tar_sha256,
+      elapsed_ms: Math.round(elapsed_ms),
+    });
+  } else if (event.kind === "failed") {
+    const { attempt, error, isPutAside } = event;
+    const { id, kind, name, number } = attempt;
+    const { code, message, hint } = error;
+    output.json({ event: "failed", job: id, kind, name, attempt: number, put_aside: isPutAside, code, message, hint });
+  }
+}
+
+/** The end of the loop: what came of it, and the exit code. */
+function conclude(summary: WorkSummary, request: WorkRequest, flags: WorkFlags, { output }: CommandIo): number {
+  const { done, failed, lost, orthos, tooLarge } = summary;
+  if (flags.json) output.json({ event: "end", done, failed, lost, orthos, too_large: tooLarge.map(({ id }) => id) });
+  else if (!flags.quiet) output.line(summaryLine(summary));
+  if (request.signal.aborted) {
+    throw new FoldError(
+      "interrupted",
+      "stopped before the end",
+      "start the worker again: it goes on with what is left, and from what was done",
+    );
+  }
+  if (failed === 0 && tooLarge.length === 0) return 0;
+  const parts: string[] = [];
+  if (failed > 0) parts.push(`${formatCounted(failed, "job")} failed and ${failed === 1 ? "was" : "were"} put aside`);
+  if (tooLarge.length > 0) {
+    const budget = formatBytes(request.budget_bytes);
+    parts.push(`${formatCounted(tooLarge.length, "job")} would need more memory than ${budget}`);
+  }
+  const hint =
+    failed > 0 ? "`fold status` tells why; `fold retry` tries again" : "give --memory, or use a larger machine";
+  throw new FoldError("partial", parts.join("; "), hint);
+}
