@@ -31,7 +31,9 @@ export interface Storage {
 
   /**
    * The job is done: publish the archive and take the job and its inputs out of the storage, in such an order that a
-   * crash at any point leaves either the inputs or the archive, and calling on with the next start heals the rest.
+   * crash at any point leaves either the inputs or the archive, and reclaimStale of a later process heals the rest.
+   *
+   * @returns the archive as it is listed: where another one has its name already, it gets a number
    */
   completeJob(attempt: Attempt): Answer<ArchiveEntry>;
 
@@ -56,7 +58,12 @@ export interface Storage {
   /** The archives of a merge as files on this machine, in the order of `attempt.archives`; they go with the job. */
   readArchives(attempt: Attempt): Answer<string[]>;
 
-  /** Hand over the finished archive file of an attempt: verified and safe when this returns, published by completeJob. */
+  /**
+   * Hand over the finished archive file of an attempt: safe when this returns, published by completeJob. The next
+   * attempt hands over its own.
+   *
+   * @param file a whole archive in `attempt.folder`; it may be moved away
+   */
   writeArchive(attempt: Attempt, file: string): Answer<void>;
 
   /**
@@ -72,7 +79,12 @@ export interface Storage {
   /** All published archives, by name. */
   listArchives(): Answer<ArchiveEntry[]>;
 
-  /** Keep what a running job has finished, so that its next attempt goes on from there. Names are the job's own. */
+  /**
+   * Keep what a running job has finished, so that its next attempt goes on from there. Another chunk of that name is
+   * replaced. After a power cut the last chunks may be missing or damaged: carry a checksum, and do them again.
+   *
+   * @param name the job's own: 1 to 100 lower-case letters, digits, dots and dashes, not ending in `.tmp`
+   */
   spillChunk(attempt: Attempt, name: string, bytes: Uint8Array): Answer<void>;
 
   /** What an attempt of the job has spilled under a name; null when there is none. */

@@ -1,13 +1,15 @@
-import { statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, statSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { archiveName } from "../../archive/archive-name.ts";
 import { INTERNER } from "../../archive/manifest.ts";
 import { Archive } from "../../archive/reader.ts";
-import { FoldError, fromSystemError } from "../../errors.ts";
+import { FoldError, type FoldErrorCode, fromSystemError } from "../../errors.ts";
 import type { ArchiveEntry } from "../port.ts";
 import { makeFolder, move } from "./files.ts";
 import { filesBelow } from "./layout.ts";
+import { pathOfName } from "./names.ts";
 
 const ENDING = ".tar.zst";
 
@@ -26,17 +28,23 @@ export class ArchiveShelf {
       const entry = await this.entry(path.slice(0, -ENDING.length));
       if (entry !== null) entries.push(entry);
     }
-    return entries;
+    // Not in the order of their paths: the ending and the borders of folders come in between.
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Where an archive is or is to be. */
   pathOf(name: string): string {
-    return join(this.folder, `${name}${ENDING}`);
+    return join(this.folder, `${pathOfName(name)}${ENDING}`);
+  }
+
+  /** Whether something stands under a name, be it whole or damaged. */
+  has(name: string): boolean {
+    return existsSync(this.pathOf(name));
   }
 
   /** Copy an archive, so that whoever reads it does not lose it to a merge. */
   async copy(name: string, folder: string): Promise<string> {
-    const path = join(folder, `${basename(name)}${ENDING}`);
+    const path = join(folder, `${flatName(name)}${ENDING}`);
     try {
       await copyFile(this.pathOf(name), path);
     } catch (error) {
@@ -67,7 +75,8 @@ export class ArchiveShelf {
     return move(this.pathOf(name), file);
   }
 
-  private async entry(name: string): Promise<ArchiveEntry | null> {
+  /** What stands under a name; null for nothing, or something damaged. */
+  async entry(name: string): Promise<ArchiveEntry | null> {
     const path = this.pathOf(name);
     const file = statSync(path, { throwIfNoEntry: false });
     if (file === undefined) return null;
@@ -81,21 +90,28 @@ export class ArchiveShelf {
   }
 }
 
+/** A file name for an archive, so that those of one name in several folders can lie side by side. */
+function flatName(name: string): string {
+  const path = pathOfName(name);
+  const folder = createHash("sha256").update(dirname(path)).digest("hex").slice(0, 8);
+  return path.includes("/") ? `${folder}-${basename(path)}` : path;
+}
+
 /** What an archive file is; null for one that is damaged or gone. */
 export async function describe(path: string): Promise<ArchiveEntry | null> {
-  let archive: Archive;
+  let archive: Archive | null = null;
   try {
     archive = await Archive.open(path);
-  } catch (error) {
-    if (error instanceof FoldError && (error.code === "corrupt" || error.code === "not_found")) return null;
-    throw error;
-  }
-  try {
     const { name, options, orthos, lineage, interner } = archive.manifest;
     const sizes = { size_bytes: archive.sizeBytes, sentences_bytes: interner.size };
     const tar_sha256 = await archive.tarSha256();
     return { name: archiveName(name, options), orthos, lineage, options, ...sizes, tar_sha256 };
+  } catch (error) {
+    if (error instanceof FoldError && UNUSABLE.has(error.code)) return null;
+    throw error;
   } finally {
-    archive.close();
+    archive?.close();
   }
 }
+
+const UNUSABLE: ReadonlySet<FoldErrorCode> = new Set(["corrupt", "not_found", "unreadable"]);

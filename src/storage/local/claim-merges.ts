@@ -1,13 +1,27 @@
+import { existsSync } from "node:fs";
 import type { FoldOptions } from "../../archive/manifest.ts";
 import type { ArchiveEntry, Attempt, JobWanted } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
-import { makeFolder, remove } from "./files.ts";
+import type { Clock } from "./clock.ts";
+import { makeSubfolder, remove } from "./files.ts";
 import type { Layout } from "./layout.ts";
 import { attemptOf, inputPath } from "./ownership.ts";
+import { putBack } from "./shelving.ts";
 import { folderPath, type JobRecord, newToken, writeRecord } from "./work-folder.ts";
 
-/** Tries before a worker lets the others go first. */
-const TRIES = 8;
+/**
+ * A failed try means that another worker has taken one of the two: somebody always gets on. More tries than this are a
+ * mistake.
+ */
+const MOST_TRIES = 10_000;
+
+/** Pairs of archives that stay apart, by pairKey. */
+export type RefusedPairs = ReadonlySet<string>;
+
+/** The same for both orders of a pair. */
+export function pairKey(names: readonly string[]): string {
+  return JSON.stringify([...names].sort());
+}
 
 /**
  * Claims two archives for a merge, the smallest first: each is renamed out of archives/ into the job's folder.
@@ -15,18 +29,19 @@ const TRIES = 8;
  * Whoever gets the first and not the second puts it back. So no archive is in two merges, and a crash in between
  * leaves a folder from which recovery puts back what is there.
  *
- * @param isRefused tells pairs that have failed for good
+ * @param refused pairs that have failed for good
  */
 export async function claimMerge(
   layout: Layout,
   shelf: ArchiveShelf,
+  clock: Clock,
   wanted: JobWanted,
-  isRefused: (pair: readonly string[]) => boolean,
+  refused: RefusedPairs,
 ): Promise<Attempt | null> {
-  for (let tries = 0; tries < TRIES; tries++) {
-    const pair = smallestPair(await shelf.list(), wanted, isRefused);
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const pair = smallestPair(await shelf.list(), wanted, refused);
     if (pair === null) return null;
-    const attempt = claimPair(layout, shelf, wanted, pair);
+    const attempt = await claimPair(layout, shelf, clock, wanted, pair);
     if (attempt !== null) return attempt;
   }
   return null;
@@ -35,7 +50,7 @@ export async function claimMerge(
 function smallestPair(
   archives: readonly ArchiveEntry[],
   wanted: JobWanted,
-  isRefused: (pair: readonly string[]) => boolean,
+  refused: RefusedPairs,
 ): readonly [ArchiveEntry, ArchiveEntry] | null {
   const able = archives
     .filter((archive) => isSame(archive.options, wanted.options))
@@ -44,7 +59,7 @@ function smallestPair(
     for (let first = 0; first < second; first++) {
       const pair = [able[first], able[second]] as const;
       if (sentencesOf(pair) > (wanted.most_bytes?.merge ?? Infinity)) continue;
-      if (!isRefused(pair.map(({ name }) => name))) return pair;
+      if (!refused.has(pairKey(pair.map(({ name }) => name)))) return pair;
     }
   }
   return null;
@@ -58,37 +73,43 @@ function isSame(a: FoldOptions, b: FoldOptions): boolean {
   return a.max_dims === b.max_dims && a.min_volume === b.min_volume && a.shard === null && b.shard === null;
 }
 
-function claimPair(
+async function claimPair(
   layout: Layout,
   shelf: ArchiveShelf,
+  clock: Clock,
   { worker }: JobWanted,
   pair: readonly [ArchiveEntry, ArchiveEntry],
-): Attempt | null {
+): Promise<Attempt | null> {
   const archives = pair.map(({ name }) => name);
   const id = `merge-${crypto.randomUUID().slice(0, 12).replaceAll("-", "")}`;
-  const folder = folderPath(layout.inProcess, id, newToken(), "work");
-  const size_bytes = sentencesOf(pair);
-  const name = archives.join(" + ");
+  const folder = folderPath(layout.inProcess, id, newToken(clock.wall_ms()), "work");
   const record: JobRecord = {
     id,
     kind: "merge",
-    name,
+    name: archives.join(" + "),
     input: null,
     archives,
-    size_bytes,
+    size_bytes: sentencesOf(pair),
     failures: 0,
     number: 1,
     worker,
   };
-  makeFolder(folder);
-  writeRecord(folder, record);
-  const [first, second] = archives;
-  if (!shelf.take(first, inputPath(folder, 0))) {
-    remove(folder);
-    return null;
+  makeSubfolder(folder);
+  try {
+    writeRecord(folder, record);
+    const isComplete = archives.every((name, number) => shelf.take(name, inputPath(folder, number)));
+    if (isComplete) return attemptOf(folder, record, worker);
+  } catch (error) {
+    // Suspended for so long that recovery has put all back and tidied the folder away.
+    if (!existsSync(folder)) return null;
+    await giveUp(shelf, folder, archives);
+    throw error;
   }
-  if (shelf.take(second, inputPath(folder, 1))) return attemptOf(folder, record);
-  shelf.publish(inputPath(folder, 0), first);
-  remove(folder);
+  await giveUp(shelf, folder, archives);
   return null;
+}
+
+async function giveUp(shelf: ArchiveShelf, folder: string, archives: readonly string[]): Promise<void> {
+  await putBack(shelf, folder, archives);
+  remove(folder);
 }

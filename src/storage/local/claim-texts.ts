@@ -1,7 +1,8 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Attempt, JobWanted } from "../port.ts";
-import { makeFolder, move, remove } from "./files.ts";
+import type { Clock } from "./clock.ts";
+import { makeSubfolder, move, remove } from "./files.ts";
 import { idOfInput, type Layout, nameOfInput, textsBelow } from "./layout.ts";
 import { attemptOf, SOURCE } from "./ownership.ts";
 import { folderPath, type JobRecord, newToken, workFolders, writeRecord } from "./work-folder.ts";
@@ -16,7 +17,10 @@ export class TextClaims {
   /** Texts of the last listing that were not tried yet: a folder of thousands is not read for every claim. */
   private waiting: string[] = [];
 
-  constructor(private readonly layout: Layout) {}
+  constructor(
+    private readonly layout: Layout,
+    private readonly clock: Clock,
+  ) {}
 
   /** Claim the next text; null when none is left. */
   claim(wanted: JobWanted): Attempt | null {
@@ -38,7 +42,7 @@ export class TextClaims {
     if ((wanted.id !== undefined && wanted.id !== id) || busy.has(id)) return null;
     const size_bytes = statSync(text, { throwIfNoEntry: false })?.size;
     if (size_bytes === undefined || size_bytes > (wanted.most_bytes?.text ?? Infinity)) return null;
-    const folder = folderPath(this.layout.inProcess, id, newToken(), "work");
+    const folder = folderPath(this.layout.inProcess, id, newToken(this.clock.wall_ms()), "work");
     const record: JobRecord = {
       id,
       kind: "text",
@@ -50,10 +54,28 @@ export class TextClaims {
       number: 1,
       worker: wanted.worker,
     };
-    makeFolder(folder);
-    writeRecord(folder, record);
-    if (move(text, join(folder, SOURCE))) return attemptOf(folder, record);
-    remove(folder);
-    return null;
+    return inNewFolder(folder, () => {
+      writeRecord(folder, record);
+      return move(text, join(folder, SOURCE)) ? attemptOf(folder, record, wanted.worker) : null;
+    });
+  }
+}
+
+/**
+ * Claim something into a new folder. Nothing of the folder stays when that came to nothing.
+ *
+ * @returns null also when the claimer was suspended for so long that its folder was tidied away
+ */
+export function inNewFolder(folder: string, claim: () => Attempt | null): Attempt | null {
+  makeSubfolder(folder);
+  try {
+    const attempt = claim();
+    if (attempt === null) remove(folder);
+    return attempt;
+  } catch (error) {
+    if (!existsSync(folder)) return null;
+    // What was claimed already must not go with the folder: recovery gives it back.
+    if (!existsSync(join(folder, SOURCE))) remove(folder);
+    throw error;
   }
 }

@@ -2,16 +2,19 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
-  statSync,
+  rmdirSync,
+  statfsSync,
+  unlinkSync,
   writeSync,
 } from "node:fs";
-import { dirname } from "node:path";
-import { type FileAction, fromSystemError } from "../../errors.ts";
+import { dirname, join, resolve } from "node:path";
+import { type FileAction, FoldError, fromSystemError } from "../../errors.ts";
 
 /**
  * Every change that the local backend makes to a disk goes through this file, so that tests can let the Nth of them
@@ -32,29 +35,64 @@ export function interceptChanges(hook: (change: string) => void): () => void {
 
 /** Make a folder and those above it. */
 export function makeFolder(path: string): void {
-  change(`create ${path}`, "create the folder", path, () => mkdirSync(path, { recursive: true }));
+  if (existsSync(path)) return;
+  change(`create ${path}`, "create the folder", path, () => {
+    const first = mkdirSync(path, { recursive: true });
+    if (first === undefined) return;
+    // What is moved into a folder is on the disk only when the folder itself is.
+    const last = dirname(resolve(first));
+    for (let folder = dirname(resolve(path)); folder.length >= last.length; folder = dirname(folder)) {
+      syncFolder(folder);
+      if (folder === dirname(folder)) return;
+    }
+  });
+}
+
+/** Make a folder in one that is there, and never that one: who has lost a job must not make its folder anew. */
+export function makeSubfolder(path: string): void {
+  if (existsSync(path)) return;
+  change(`create ${path}`, "create the folder", path, () => {
+    try {
+      mkdirSync(path);
+    } catch (error) {
+      if (!hasCode(error, "EEXIST")) throw error;
+    }
+  });
 }
 
 /** Write a whole file or none: aside, to the disk, then renamed into place. */
 export function writeWhole(path: string, content: string | Uint8Array): void {
+  writeAside(path, content, true);
+  syncFolder(dirname(path));
+}
+
+/**
+ * Write a whole file or none, as long as the machine runs: after a power cut the file may be gone, empty or the one
+ * before. For what costs nothing but time when it is lost, and is written often.
+ */
+export function writeQuickly(path: string, content: string | Uint8Array): void {
+  writeAside(path, content, false);
+}
+
+function writeAside(path: string, content: string | Uint8Array, isSynced: boolean): void {
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const bytes = typeof content === "string" ? Buffer.from(content) : content;
   try {
     change(`write ${path}`, "write the file", path, () => {
       const file = openSync(temporary, "wx");
       try {
-        const bytes = typeof content === "string" ? Buffer.from(content) : content;
         for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-        fsyncSync(file);
+        if (isSynced) fsyncSync(file);
       } finally {
         closeSync(file);
       }
     });
     change(`publish ${path}`, "rename the file", path, () => renameSync(temporary, path));
   } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
+    const room = noRoomFor(bytes.length, path, error);
+    remove(temporary);
+    throw room ?? error;
   }
-  syncFolder(dirname(path));
 }
 
 /**
@@ -63,8 +101,8 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
  * @returns false when there is nothing at `from` any more: somebody else was faster
  */
 export function move(from: string, to: string): boolean {
-  beforeChange(`move ${from} ${to}`);
   try {
+    beforeChange(`move ${from} ${to}`);
     renameSync(from, to);
   } catch (error) {
     if (isMissing(error) && !existsSync(from)) return false;
@@ -77,7 +115,41 @@ export function move(from: string, to: string): boolean {
 
 /** Remove a file or a folder with all in it; what is not there is removed already. */
 export function remove(path: string): void {
-  change(`remove ${path}`, "remove the file", path, () => rmSync(path, { recursive: true, force: true }));
+  const info = lstatSync(path, { throwIfNoEntry: false });
+  if (info === undefined) return;
+  if (!info.isDirectory()) {
+    removeOne(path, unlinkSync);
+    return;
+  }
+  // Somebody who has lost the folder and does not know it yet may put one more file into it.
+  for (let tries = 1; ; tries++) {
+    for (const name of namesIn(path)) remove(join(path, name));
+    try {
+      removeOne(path, rmdirSync);
+      return;
+    } catch (error) {
+      if (tries === 3 || namesIn(path).length === 0) throw error;
+    }
+  }
+}
+
+function removeOne(path: string, act: (path: string) => void): void {
+  change(`remove ${path}`, "remove the file", path, () => {
+    try {
+      act(path);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  });
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw fromSystemError(error, "list the folder", path);
+  }
 }
 
 /** A small file's text; null where there is none. */
@@ -90,21 +162,36 @@ export function readIfThere(path: string): string | null {
   }
 }
 
-/** When a file was last written, in ms since 1970; null where there is none. */
-export function writtenAt(path: string): number | null {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? null;
+export function isMissing(error: unknown): boolean {
+  return hasCode(error, "ENOENT", "ENOTDIR");
 }
 
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+function hasCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }
 
 function change(name: string, action: FileAction, path: string, act: () => void): void {
-  beforeChange(name);
   try {
+    beforeChange(name);
     act();
   } catch (error) {
     throw fromSystemError(error, action, path);
+  }
+}
+
+/** The error for a file that found no room, with how much it needed; null for any other error. */
+function noRoomFor(size_bytes: number, path: string, error: unknown): FoldError | null {
+  if (!(error instanceof FoldError) || error.code !== "no_space") return null;
+  return new FoldError("no_space", `${error.message}; it needs ${size_bytes} bytes${freeAt(path)}`, error.hint, error);
+}
+
+function freeAt(path: string): string {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return `, ${bavail * bsize} are free`;
+  } catch {
+    // A note in a message: what it is for tells more than why it is missing.
+    return "";
   }
 }
 

@@ -1,24 +1,27 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { FoldError, fromSystemError } from "../../errors.ts";
+import { checkChunkName } from "../chunk-name.ts";
 import type { Answer, ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
 import { ArchiveShelf } from "./archive-shelf.ts";
 import { claimMerge } from "./claim-merges.ts";
 import { TextClaims } from "./claim-texts.ts";
-import { isMissing, makeFolder, remove, writeWhole } from "./files.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { isMissing, makeFolder, makeSubfolder, remove, writeQuickly } from "./files.ts";
 import { idOfInput, type Layout, layoutOf, nameOfInput, textsBelow } from "./layout.ts";
-import { asOwner, attemptOf, inputPath, lost, release, SOURCE, takeOver } from "./ownership.ts";
+import { asOwner, attemptOf, ENTRY, inputPath, lost, release, SOURCE, takeOver } from "./ownership.ts";
 import { complete, keepArchive } from "./publish.ts";
 import { PutAside } from "./put-aside.ts";
-import { reclaim } from "./recovery.ts";
+import { countFailure, reclaim } from "./recovery.ts";
+import { Staleness } from "./staleness.ts";
 import {
   type JobRecord,
   readHeartbeat,
   readRecord,
-  silence_ms,
   type WorkFolder,
   workFolders,
+  writeHeartbeat,
   writeRecord,
 } from "./work-folder.ts";
 
@@ -27,6 +30,8 @@ export interface LocalStorageOptions {
   readonly folder: string;
   /** An attempt that was not heard of for so long is lost. */
   readonly grace_ms: number;
+  /** For tests; the machine's own unless given. */
+  readonly clock?: Clock;
 }
 
 const CHUNKS = "chunks";
@@ -41,12 +46,16 @@ export class LocalStorage implements Storage {
   private readonly shelf: ArchiveShelf;
   private readonly texts: TextClaims;
   private readonly putAside: PutAside;
+  private readonly clock: Clock;
+  private readonly staleness: Staleness;
 
-  constructor(private readonly options: LocalStorageOptions) {
-    this.layout = layoutOf(options.folder);
+  constructor({ folder, grace_ms, clock = systemClock }: LocalStorageOptions) {
+    this.layout = layoutOf(folder);
     this.place = this.layout.root;
+    this.clock = clock;
+    this.staleness = new Staleness(clock, grace_ms);
     this.shelf = new ArchiveShelf(this.layout.archives);
-    this.texts = new TextClaims(this.layout);
+    this.texts = new TextClaims(this.layout, clock);
     this.putAside = new PutAside(this.layout, this.shelf);
   }
 
@@ -62,7 +71,7 @@ export class LocalStorage implements Storage {
     if (text !== null || !wanted.merges) return text;
     const merge = this.claimFree(wanted, "merge");
     if (merge !== null || wanted.id !== undefined) return merge;
-    return await claimMerge(this.layout, this.shelf, wanted, (pair) => this.putAside.isRefused(pair));
+    return await claimMerge(this.layout, this.shelf, this.clock, wanted, this.putAside.refusedPairs());
   }
 
   private claimFree(wanted: JobWanted, kind: JobRecord["kind"]): Attempt | null {
@@ -71,18 +80,26 @@ export class LocalStorage implements Storage {
       const record = readRecord(folder.path);
       if (record === null || record.kind !== kind || record.size_bytes > (wanted.most_bytes?.[kind] ?? Infinity))
         continue;
-      const own = takeOver(this.layout.inProcess, folder);
+      const own = takeOver(this.layout.inProcess, folder, this.clock.wall_ms());
       if (own === null) continue;
       const next: JobRecord = { ...record, number: record.number + 1, worker: wanted.worker };
-      writeRecord(own.path, next);
-      return attemptOf(own.path, next);
+      try {
+        // An archive that an earlier attempt has written is not this one's.
+        remove(join(own.path, ENTRY));
+        writeRecord(own.path, next);
+      } catch (error) {
+        release(this.layout.inProcess, own.path, own.id);
+        throw error;
+      }
+      return attemptOf(own.path, next, wanted.worker);
     }
     return null;
   }
 
   heartbeat(attempt: Attempt, progress: JobProgress): Answer<void> {
-    const beat = { ...progress, worker: attempt.worker };
-    asOwner(attempt, () => writeWhole(join(attempt.folder, "heartbeat.json"), JSON.stringify(beat)));
+    const { share, orthos } = progress;
+    const beat = { share, orthos, worker: attempt.worker, at_ms: this.clock.wall_ms() };
+    asOwner(attempt, () => writeHeartbeat(attempt.folder, beat));
   }
 
   writeArchive(attempt: Attempt, file: string): Answer<void> {
@@ -104,25 +121,27 @@ export class LocalStorage implements Storage {
     for (const name of readdirSync(folder)) if (!kept.test(name)) remove(join(folder, name));
   }
 
-  failJob(attempt: Attempt, failure: JobFailure): Answer<boolean> {
+  async failJob(attempt: Attempt, failure: JobFailure): Promise<boolean> {
     const record = asOwner(attempt, () => readRecord(attempt.folder));
     if (record === null) throw lost(attempt.id);
-    const failed: JobRecord = { ...record, failures: record.failures + 1 };
+    const failed = countFailure(record);
     asOwner(attempt, () => writeRecord(attempt.folder, failed));
     if (!failure.isFinal && failed.failures < MAX_ATTEMPTS) {
       release(this.layout.inProcess, attempt.folder, attempt.id);
       return false;
     }
-    this.setAside(attempt.folder, failed, failure);
+    if (!(await this.setAside(attempt.folder, failed, failure))) throw lost(attempt.id);
     return true;
   }
 
-  private setAside(folder: string, record: JobRecord, failure: Omit<JobFailure, "isFinal">): void {
+  /** Put aside the job of a folder; false when the folder is gone. */
+  private async setAside(folder: string, record: JobRecord, failure: Omit<JobFailure, "isFinal">): Promise<boolean> {
     // Under a token of our own: the worker may be alive, and must not find its folder half emptied.
     const found = workFolders(this.layout.inProcess).find(({ path }) => path === folder);
-    const own = found === undefined ? null : takeOver(this.layout.inProcess, found);
-    if (own === null) throw lost(record.id);
-    this.putAside.put(own.path, record, failure);
+    const own = found === undefined ? null : takeOver(this.layout.inProcess, found, this.clock.wall_ms());
+    if (own === null) return false;
+    await this.putAside.put(own.path, record, failure);
+    return true;
   }
 
   readText(attempt: Attempt): Answer<Uint8Array> {
@@ -154,10 +173,8 @@ export class LocalStorage implements Storage {
 
   spillChunk(attempt: Attempt, name: string, bytes: Uint8Array): Answer<void> {
     asOwner(attempt, () => {
-      // Not with the folders above it: a lost attempt must not make its folder anew.
-      if (statSync(attempt.folder, { throwIfNoEntry: false }) === undefined) throw lost(attempt.id);
-      makeFolder(join(attempt.folder, CHUNKS));
-      writeWhole(this.chunkPath(attempt, name), bytes);
+      makeSubfolder(join(attempt.folder, CHUNKS));
+      writeQuickly(this.chunkPath(attempt, name), bytes);
     });
   }
 
@@ -175,8 +192,9 @@ export class LocalStorage implements Storage {
   listChunks(attempt: Attempt): Answer<string[]> {
     return asOwner(attempt, () => {
       try {
-        const names = readdirSync(join(attempt.folder, CHUNKS)).filter((name) => !name.endsWith(".tmp"));
-        return names.map(decodeURIComponent).sort();
+        return readdirSync(join(attempt.folder, CHUNKS))
+          .filter((name) => !name.endsWith(".tmp"))
+          .sort();
       } catch (error) {
         if (isMissing(error)) return [];
         throw fromSystemError(error, "list the folder", join(attempt.folder, CHUNKS));
@@ -185,20 +203,26 @@ export class LocalStorage implements Storage {
   }
 
   private chunkPath({ folder }: Attempt, name: string): string {
-    return join(folder, CHUNKS, encodeURIComponent(name));
+    checkChunkName(name);
+    return join(folder, CHUNKS, name);
   }
 
-  reclaimStale(): Answer<number> {
-    return reclaim(this.layout, this.shelf, this.putAside, this.options.grace_ms);
+  reclaimStale(): Promise<number> {
+    const { layout, shelf, putAside, clock, staleness } = this;
+    return reclaim({ layout, shelf, putAside, clock, staleness });
   }
 
   listJobs(): Answer<JobEntry[]> {
+    // In the order in which a job goes through the folders: one on its way may be seen twice, and is not missed.
+    const texts = textsBelow(this.layout.input);
     const inProcess = workFolders(this.layout.inProcess).flatMap((folder) => this.entryOf(folder));
-    const waiting = textsBelow(this.layout.input).map((path): JobEntry => {
-      const size_bytes = statSync(join(this.layout.input, path), { throwIfNoEntry: false })?.size ?? 0;
-      return { ...idle, id: idOfInput(path), kind: "text", name: nameOfInput(path), state: "waiting", size_bytes };
+    const putAside = this.putAside.list();
+    const waiting = texts.flatMap((path): JobEntry[] => {
+      const size_bytes = statSync(join(this.layout.input, path), { throwIfNoEntry: false })?.size;
+      if (size_bytes === undefined) return [];
+      return [{ ...idle, id: idOfInput(path), kind: "text", name: nameOfInput(path), state: "waiting", size_bytes }];
     });
-    return [...inProcess, ...waiting, ...this.putAside.list()];
+    return [...inProcess, ...waiting, ...putAside];
   }
 
   private entryOf(folder: WorkFolder): JobEntry[] {
@@ -207,25 +231,27 @@ export class LocalStorage implements Storage {
     const { id, kind, name, size_bytes, failures, worker } = record;
     const job = { ...idle, id, kind, name, size_bytes, failures };
     if (folder.state === "free") return [{ ...job, state: "waiting" }];
-    const progress = readHeartbeat(folder.path);
-    return [{ ...job, state: "running", worker, heartbeat_age_ms: Math.round(silence_ms(folder)), progress }];
+    const beat = readHeartbeat(folder.path);
+    const progress = beat && { share: beat.share, orthos: beat.orthos };
+    const heartbeat_age_ms = Math.round(this.staleness.silence_ms(folder));
+    return [{ ...job, state: "running", worker, heartbeat_age_ms, progress }];
   }
 
   retryJob(id: string): Answer<void> {
     if (!this.putAside.retry(id)) throw unknownJob(id, "failed");
   }
 
-  cancelJob(id: string): Answer<void> {
-    const folder = workFolders(this.layout.inProcess).find((one) => one.id === id && one.state !== "done");
-    if (folder !== undefined) {
+  async cancelJob(id: string): Promise<void> {
+    for (const folder of workFolders(this.layout.inProcess)) {
+      if (folder.id !== id || folder.state === "done") continue;
       const record = readRecord(folder.path);
-      if (record !== null) return this.setAside(folder.path, record, CANCELLED);
+      if (record !== null && (await this.setAside(folder.path, record, CANCELLED))) return;
     }
-    const input = textsBelow(this.layout.input).find((path) => idOfInput(path) === id);
-    const attempt = input === undefined ? null : new TextClaims(this.layout).claim({ ...anyJob, id });
+    this.prepare();
+    const attempt = new TextClaims(this.layout, this.clock).claim({ ...anyJob, id });
     const record = attempt === null ? null : readRecord(attempt.folder);
     if (attempt === null || record === null) throw unknownJob(id, "waiting or running");
-    this.putAside.put(attempt.folder, record, CANCELLED);
+    await this.putAside.put(attempt.folder, { ...record, worker: null }, CANCELLED);
   }
 }
 

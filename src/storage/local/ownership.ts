@@ -3,7 +3,15 @@ import { join } from "node:path";
 import { FoldError } from "../../errors.ts";
 import type { Attempt } from "../port.ts";
 import { move, remove } from "./files.ts";
-import { folderPath, type JobRecord, newToken, type WorkFolder } from "./work-folder.ts";
+import {
+  folderPath,
+  freeToken,
+  heartbeatPath,
+  type JobRecord,
+  newToken,
+  recordPath,
+  type WorkFolder,
+} from "./work-folder.ts";
 
 /** Who a job belongs to is the name of its folder; here is all that changes it. */
 
@@ -20,8 +28,8 @@ export function inputPath(folder: string, number: number): string {
 }
 
 /** Become the owner of a folder; null when somebody else was faster. */
-export function takeOver(inProcess: string, folder: WorkFolder): WorkFolder | null {
-  const token = newToken();
+export function takeOver(inProcess: string, folder: WorkFolder, now_ms: number): WorkFolder | null {
+  const token = newToken(now_ms);
   const ending = folder.state === "done" ? "done" : "work";
   const path = folderPath(inProcess, folder.id, token, ending);
   if (!move(folder.path, path)) return null;
@@ -30,14 +38,15 @@ export function takeOver(inProcess: string, folder: WorkFolder): WorkFolder | nu
 
 /** Give a folder up, with all that is in it, for whoever claims the job next. */
 export function release(inProcess: string, folder: string, id: string): void {
+  if (!isOwned(folder)) throw lost(id);
   // A sign of life from before would make the next claim look alive or dead when it is not.
-  remove(join(folder, "heartbeat.json"));
-  if (!move(folder, folderPath(inProcess, id, "free", "work"))) throw lost(id);
+  remove(heartbeatPath(folder));
+  if (!move(folder, folderPath(inProcess, id, freeToken(), "work"))) throw lost(id);
 }
 
 /** The attempt of an owned folder. */
-export function attemptOf(folder: string, record: JobRecord): Attempt {
-  const { id, kind, name, number, worker, size_bytes, archives } = record;
+export function attemptOf(folder: string, record: JobRecord, worker: string): Attempt {
+  const { id, kind, name, number, size_bytes, archives } = record;
   return { id, kind, name, number, worker, size_bytes, archives, folder };
 }
 
@@ -45,17 +54,27 @@ export function attemptOf(folder: string, record: JobRecord): Attempt {
 export function asOwner<T>(attempt: Attempt, act: () => T): T {
   try {
     const result = act();
-    if (!existsSync(attempt.folder)) throw lost(attempt.id);
+    if (!isOwned(attempt.folder)) throw lost(attempt.id);
     return result;
   } catch (error) {
-    throw existsSync(attempt.folder) ? error : lost(attempt.id);
+    throw isOwned(attempt.folder) ? error : lost(attempt.id);
   }
+}
+
+/**
+ * Whether the folder of an attempt is still its own.
+ *
+ * Being there is not enough: a thread that writes its files by their paths may make a lost folder anew. It has no
+ * record then, and never gets one.
+ */
+export function isOwned(folder: string): boolean {
+  return existsSync(recordPath(folder));
 }
 
 export function lost(id: string): FoldError {
   return new FoldError(
     "lease_lost",
     `job ${id} is no longer this worker's`,
-    "another worker has it or it was cancelled; nothing of it was harmed",
+    "another worker has it, or it was completed or cancelled; nothing of it was harmed",
   );
 }

@@ -4,7 +4,10 @@ import { FoldError } from "../../errors.ts";
 import type { ArchiveEntry, Attempt } from "../port.ts";
 import { type ArchiveShelf, describe } from "./archive-shelf.ts";
 import { move, readIfThere, remove, writeWhole } from "./files.ts";
-import { ARCHIVE, asOwner, ENTRY, lost } from "./ownership.ts";
+import { pathOfName } from "./names.ts";
+import { ARCHIVE, asOwner, ENTRY, isOwned, lost } from "./ownership.ts";
+import { shelve } from "./shelving.ts";
+import { parse } from "./work-folder.ts";
 
 /**
  * How a job ends. Each step is a rename, and what is left after a crash tells which was the last:
@@ -20,37 +23,48 @@ import { ARCHIVE, asOwner, ENTRY, lost } from "./ownership.ts";
 /** Step 1. */
 export async function keepArchive(attempt: Attempt, file: string): Promise<void> {
   const entry = await describe(file);
+  // A file inside a folder that is lost is gone with it.
+  if (!isOwned(attempt.folder)) throw lost(attempt.id);
   if (entry === null) {
     throw new FoldError("corrupt", `${file} is no whole archive`, "this is a mistake in fold: please report it");
   }
   asOwner(attempt, () => {
     const place = join(attempt.folder, ARCHIVE);
     if (file !== place && !move(file, place)) throw lost(attempt.id);
-    writeWhole(join(attempt.folder, ENTRY), JSON.stringify(entry));
+    writeWhole(join(attempt.folder, ENTRY), JSON.stringify({ ...entry, name: pathOfName(entry.name) }));
   });
 }
 
 /** Steps 2 to 4. */
-export function complete(attempt: Attempt, shelf: ArchiveShelf): ArchiveEntry {
+export async function complete(attempt: Attempt, shelf: ArchiveShelf): Promise<ArchiveEntry> {
   const entry = asOwner(attempt, () => readEntry(attempt.folder));
   if (entry === null || !existsSync(join(attempt.folder, ARCHIVE))) {
     throw new FoldError("failed", `job ${attempt.id} has no archive`, "write the archive before completing the job");
   }
   const done = attempt.folder.replace(/\.work$/, ".done");
   if (!move(attempt.folder, done)) throw lost(attempt.id);
-  finish(done, shelf);
-  return entry;
+  return { ...entry, name: await finish(done, shelf) };
 }
 
-/** Steps 3 and 4, of a folder that is the caller's. */
-export function finish(folder: string, shelf: ArchiveShelf): void {
-  const entry = readEntry(folder);
+/**
+ * Steps 3 and 4, of a folder that is the caller's and publishable.
+ *
+ * @returns the name under which the archive stands
+ */
+export async function finish(folder: string, shelf: ArchiveShelf): Promise<string> {
+  const name = readEntry(folder)?.name ?? "";
   const archive = join(folder, ARCHIVE);
-  if (entry !== null && existsSync(archive)) shelf.publish(archive, entry.name);
+  const shelved = existsSync(archive) ? await shelve(shelf, archive, name) : name;
   remove(folder);
+  return shelved;
+}
+
+/** A done folder has its archive and knows its name, or the archive has left it; anything else was done by damage. */
+export function isPublishable(folder: string): boolean {
+  return readEntry(folder) !== null || !existsSync(join(folder, ARCHIVE));
 }
 
 function readEntry(folder: string): ArchiveEntry | null {
-  const text = readIfThere(join(folder, ENTRY));
-  return text === null ? null : (JSON.parse(text) as ArchiveEntry);
+  const entry = parse<ArchiveEntry>(readIfThere(join(folder, ENTRY)));
+  return typeof entry?.name === "string" ? entry : null;
 }

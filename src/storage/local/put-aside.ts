@@ -3,43 +3,74 @@ import { basename, dirname, join } from "node:path";
 import { FoldError } from "../../errors.ts";
 import type { JobEntry, JobFailure } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
+import { pairKey, type RefusedPairs } from "./claim-merges.ts";
 import { makeFolder, move, readIfThere, remove, writeWhole } from "./files.ts";
 import { filesBelow, type Layout } from "./layout.ts";
-import { inputPath, SOURCE } from "./ownership.ts";
-import type { JobRecord } from "./work-folder.ts";
+import { pathOfName } from "./names.ts";
+import { SOURCE } from "./ownership.ts";
+import { putBack } from "./shelving.ts";
+import { type JobRecord, parse, workFolders } from "./work-folder.ts";
 
-const REASON = ".error.json";
+const BESIDE = ".error.json";
+
+/** Inside the folder of a job: that it is to be put aside is decided. */
+const DECISION = "reason.json";
 
 /** Why a job was put aside, beside its text in failed/. */
 export interface Reason extends Omit<JobFailure, "isFinal"> {
   readonly job: JobRecord;
+  /** Where its text is or will be, below failed/. */
+  readonly place: string;
 }
 
-/** Jobs that were put aside, with the reason of each. */
+/**
+ * Jobs that were put aside, with the reason of each. What is left after a crash tells how far it came:
+ *
+ *     1. reason.json stands in the job's folder        from here on it is put aside, by recovery if need be
+ *     2. a copy of it stands in failed/                crash: a reason without its text, which counts as none
+ *     3. the text is beside it, archives are put back
+ *     4. the folder is removed
+ *
+ * So a merge is refused before its archives can be claimed again, and no text lies in failed/ without its reason.
+ */
 export class PutAside {
   constructor(
     private readonly layout: Layout,
     private readonly shelf: ArchiveShelf,
   ) {}
 
-  /** Put a job aside whose folder is the caller's: the reason first, then what it worked on, then the rest goes. */
-  put(folder: string, job: JobRecord, { code, message, hint }: Omit<JobFailure, "isFinal">): void {
-    const place = this.placeOf(job);
+  /** Put a job aside whose folder is the caller's. */
+  async put(folder: string, job: JobRecord, { code, message, hint }: Omit<JobFailure, "isFinal">): Promise<void> {
+    const reason: Reason = { code, message, hint, job, place: this.freePlace(job) };
+    writeWhole(join(folder, DECISION), JSON.stringify(reason, null, 1));
+    await this.carryOut(folder, reason);
+  }
+
+  /** Go on where a crash has interrupted `put`; false when the job of this folder is not to be put aside. */
+  async goOn(folder: string): Promise<boolean> {
+    const reason = readReason(join(folder, DECISION));
+    if (reason === null) return false;
+    await this.carryOut(folder, reason);
+    return true;
+  }
+
+  private async carryOut(folder: string, reason: Reason): Promise<void> {
+    const { job } = reason;
+    const place = join(this.layout.failed, reason.place);
     makeFolder(dirname(place));
-    const reason: Reason = { code, message, hint, job };
-    writeWhole(`${place}${REASON}`, JSON.stringify(reason, null, 1));
+    // Written in the job's folder, so that no half of it stays in failed/.
+    const copy = join(folder, "beside.json");
+    writeWhole(copy, JSON.stringify(reason, null, 1));
+    move(copy, `${place}${BESIDE}`);
     if (job.kind === "text") move(join(folder, SOURCE), place);
-    else
-      job.archives.forEach((name, number) => {
-        if (existsSync(inputPath(folder, number))) this.shelf.publish(inputPath(folder, number), name);
-      });
+    else await putBack(this.shelf, folder, job.archives);
     remove(folder);
   }
 
-  /** A pair of archives whose merge has failed for good: they stay apart until somebody asks for another try. */
-  isRefused(pair: readonly string[]): boolean {
-    const wanted = [...pair].sort().join("\n");
-    return this.reasons().some(({ job }) => job.kind === "merge" && [...job.archives].sort().join("\n") === wanted);
+  /** Merges that have failed for good: their archives stay apart until somebody asks for another try. */
+  refusedPairs(): RefusedPairs {
+    const merges = this.reasons().filter(({ job }) => job.kind === "merge");
+    return new Set(merges.map(({ job }) => pairKey(job.archives)));
   }
 
   list(): JobEntry[] {
@@ -61,46 +92,60 @@ export class PutAside {
   retry(id: string): boolean {
     const found = this.reasons().find(({ job }) => job.id === id);
     if (found === undefined) return false;
-    const { job, place } = found;
+    const { job } = found;
+    const place = join(this.layout.failed, found.place);
     if (job.input !== null) {
       const input = join(this.layout.input, job.input);
       if (existsSync(input)) {
         throw new FoldError("usage", `${input} is there already`, "rename or remove one of the two texts");
       }
       makeFolder(dirname(input));
-      move(place, input);
+      if (!move(place, input)) return false;
     }
-    remove(`${place}${REASON}`);
+    remove(`${place}${BESIDE}`);
     return true;
   }
 
-  private reasons(): (Reason & { place: string })[] {
+  /** Remove reasons whose text has gone back to input/, by a retry that was interrupted or by hand. */
+  tidyUp(): void {
+    const isOrphan = ({ job, place }: Reason) => job.kind === "text" && !existsSync(join(this.layout.failed, place));
+    const orphans = this.allReasons().filter(isOrphan);
+    if (orphans.length === 0) return;
+    // Read after the reasons: whoever is at step 2 still has a folder, and whoever has none any more has the text here.
+    const busy = new Set(workFolders(this.layout.inProcess).map(({ id }) => id));
+    for (const orphan of orphans) {
+      if (busy.has(orphan.job.id) || !isOrphan(orphan)) continue;
+      remove(join(this.layout.failed, `${orphan.place}${BESIDE}`));
+    }
+  }
+
+  private reasons(): Reason[] {
+    return this.allReasons().filter(
+      ({ job, place }) => job.kind === "merge" || existsSync(join(this.layout.failed, place)),
+    );
+  }
+
+  private allReasons(): Reason[] {
     return filesBelow(this.layout.failed).flatMap((path) => {
-      if (!path.endsWith(REASON)) return [];
-      const place = join(this.layout.failed, path.slice(0, -REASON.length));
-      const reason = parse(readIfThere(`${place}${REASON}`));
-      // A crash came between the reason and the text: the job is still in process.
-      if (reason === null || (reason.job.kind === "text" && !existsSync(place))) return [];
-      return [{ ...reason, place }];
+      if (!path.endsWith(BESIDE)) return [];
+      const reason = readReason(join(this.layout.failed, path));
+      // Where it is counts, not where it was put: somebody may have moved the two.
+      return reason === null ? [] : [{ ...reason, place: path.slice(0, -BESIDE.length) }];
     });
   }
 
   /** A free place below failed/: an earlier text of that name is not overwritten. */
-  private placeOf(job: JobRecord): string {
-    const path = join(this.layout.failed, job.input ?? job.id);
+  private freePlace(job: JobRecord): string {
+    const path = pathOfName(job.input ?? job.id);
     for (let number = 1; ; number++) {
       const place = number === 1 ? path : join(dirname(path), `${number}-${basename(path)}`);
-      if (!existsSync(place)) return place;
+      if (!existsSync(join(this.layout.failed, place)) && !existsSync(join(this.layout.failed, `${place}${BESIDE}`)))
+        return place;
     }
   }
 }
 
-function parse(text: string | null): Reason | null {
-  if (text === null) return null;
-  try {
-    const reason = JSON.parse(text) as Reason;
-    return typeof reason?.job?.id === "string" ? reason : null;
-  } catch {
-    return null;
-  }
+function readReason(path: string): Reason | null {
+  const reason = parse<Reason>(readIfThere(path));
+  return typeof reason?.job?.id === "string" && typeof reason.place === "string" ? reason : null;
 }

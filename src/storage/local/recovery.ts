@@ -2,12 +2,32 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MAX_ATTEMPTS } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
-import { remove } from "./files.ts";
+import type { Clock } from "./clock.ts";
+import { move, remove } from "./files.ts";
 import type { Layout } from "./layout.ts";
 import { inputPath, release, SOURCE, takeOver } from "./ownership.ts";
-import { finish } from "./publish.ts";
+import { finish, isPublishable } from "./publish.ts";
 import type { PutAside } from "./put-aside.ts";
-import { type JobRecord, readRecord, silence_ms, type WorkFolder, workFolders, writeRecord } from "./work-folder.ts";
+import { putBack } from "./shelving.ts";
+import type { Staleness } from "./staleness.ts";
+import {
+  folderPath,
+  freeToken,
+  type JobRecord,
+  readRecord,
+  type WorkFolder,
+  workFolders,
+  writeRecord,
+} from "./work-folder.ts";
+
+/** What recovery works on. */
+export interface Recovering {
+  readonly layout: Layout;
+  readonly shelf: ArchiveShelf;
+  readonly putAside: PutAside;
+  readonly clock: Clock;
+  readonly staleness: Staleness;
+}
 
 /**
  * Frees what workers have left that are not heard of any more. Taking the folder over comes first, so a worker that
@@ -15,45 +35,91 @@ import { type JobRecord, readRecord, silence_ms, type WorkFolder, workFolders, w
  *
  * @returns how many jobs were freed, put aside or finished
  */
-export function reclaim(layout: Layout, shelf: ArchiveShelf, putAside: PutAside, grace_ms: number): number {
+export async function reclaim(recovering: Recovering): Promise<number> {
+  const { layout, putAside, clock, staleness } = recovering;
   let count = 0;
+  let firstError: unknown = null;
   for (const folder of workFolders(layout.inProcess)) {
-    if (folder.state === "free" || silence_ms(folder) <= grace_ms) continue;
-    const own = takeOver(layout.inProcess, folder);
-    if (own === null) continue;
-    if (own.state === "done") finish(own.path, shelf);
-    else if (!free(layout, shelf, putAside, own)) continue;
-    count++;
+    try {
+      if (folder.state === "free" ? !isEmptied(folder) : !staleness.isStale(folder)) continue;
+      const own = takeOver(layout.inProcess, folder, clock.wall_ms());
+      if (own !== null && (await recover(recovering, own))) count++;
+    } catch (error) {
+      // One job that cannot be freed must not keep all others from it.
+      firstError ??= error;
+    }
   }
+  putAside.tidyUp();
+  if (firstError !== null) throw firstError;
   return count;
 }
 
-/** Give back a job whose worker was lost; false when there was none, only the beginning of a claim. */
-function free(layout: Layout, shelf: ArchiveShelf, putAside: PutAside, { path, id }: WorkFolder): boolean {
+/** What a worker that has lost its job may leave behind when it makes the folder anew: nothing, under a free name. */
+function isEmptied({ path }: WorkFolder): boolean {
+  return existsSync(path) && readRecord(path) === null;
+}
+
+/** Deal with the folder of a lost attempt; false when there was none, only the beginning of a claim. */
+async function recover(recovering: Recovering, own: WorkFolder): Promise<boolean> {
+  const { layout, shelf, putAside } = recovering;
+  const { path, id } = own;
+  if (own.state === "done" && isPublishable(path)) {
+    await finish(path, shelf);
+    return true;
+  }
+  if (await putAside.goOn(path)) return true;
   const record = readRecord(path);
-  if (record === null || !isWhole(path, record)) {
-    record?.archives.forEach((name, number) => {
-      if (existsSync(inputPath(path, number))) shelf.publish(inputPath(path, number), name);
-    });
+  if (record === null) return await recoverUnknown(recovering, own);
+  if (!isWhole(path, record)) {
+    await putBack(shelf, path, record.archives);
     remove(path);
     return false;
   }
-  const failed: JobRecord = { ...record, failures: record.failures + 1 };
-  writeRecord(path, failed);
-  if (failed.failures >= MAX_ATTEMPTS) {
-    putAside.put(path, failed, {
-      code: "failed",
-      message: `its worker was lost ${failed.failures} times`,
-      hint: "see whether it ran out of memory; `fold retry` lets it try again",
-    });
-  } else {
-    release(layout.inProcess, path, id);
+  const failed = countFailure(record);
+  if (failed !== record) writeRecord(path, failed);
+  if (failed.failures < MAX_ATTEMPTS) {
+    if (own.state === "done") move(path, folderPath(layout.inProcess, id, freeToken(), "work"));
+    else release(layout.inProcess, path, id);
+    return true;
   }
+  await putAside.put(path, failed, {
+    code: "failed",
+    message: `its worker was lost ${failed.failures} times`,
+    hint: "see whether it ran out of memory; `fold retry` lets it try again",
+  });
   return true;
+}
+
+/** The record with one more failure, and nobody at it; as it is when the attempt is counted already. */
+export function countFailure(record: JobRecord): JobRecord {
+  return record.worker === null ? record : { ...record, failures: record.failures + 1, worker: null };
 }
 
 /** The claim was finished: all that the job works on is in its folder. */
 function isWhole(path: string, { kind, archives }: JobRecord): boolean {
   if (kind === "text") return existsSync(join(path, SOURCE));
   return archives.every((_, number) => existsSync(inputPath(path, number)));
+}
+
+/** A folder whose record is missing or damaged. Mostly nothing is in it; but what is must not be thrown away. */
+async function recoverUnknown({ shelf, putAside }: Recovering, { path, id }: WorkFolder): Promise<boolean> {
+  if (!existsSync(join(path, SOURCE))) {
+    await putBack(shelf, path, [`recovered-${id}-0`, `recovered-${id}-1`]);
+    remove(path);
+    return false;
+  }
+  const job: JobRecord = {
+    id,
+    kind: "text",
+    name: id,
+    input: `${id}.txt`,
+    archives: [],
+    size_bytes: 0,
+    failures: 1,
+    number: 1,
+    worker: null,
+  };
+  const hint = "the text is whole: rename it, then `fold retry`, or put it into input/ again";
+  await putAside.put(path, job, { code: "corrupt", message: "the record of its job was damaged", hint });
+  return true;
 }

@@ -2,17 +2,18 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fromSystemError } from "../../errors.ts";
 import type { JobKind, JobProgress } from "../port.ts";
-import { isMissing, readIfThere, writeWhole, writtenAt } from "./files.ts";
+import { isMissing, readIfThere, writeQuickly, writeWhole } from "./files.ts";
 
 /**
  * The folder of a job in `in_process/`. Its name says whose it is, so a rename is a change of owner:
  *
  *     <id>.<time>-<random>.work   an attempt is at work; the token tells it from all others
- *     <id>.free.work              given back: whoever renames it first has the next attempt
+ *     <id>.free-<random>.work     given back: whoever renames it first has the next attempt
  *     <id>.<time>-<random>.done   the archive is whole; only publishing and tidying up are left
  *
  * The old owner's paths lead nowhere after a rename, so a worker that was suspended and wakes up can write nothing
- * that counts. The time in the token is when the claim was made: until the first heartbeat it is the sign of life.
+ * that counts. Should it make its folder anew, that has no record and so is no job's. The time in the token is when
+ * the claim was made: until the first heartbeat it is the sign of life.
  */
 export interface WorkFolder {
   readonly id: string;
@@ -28,21 +29,26 @@ export interface JobRecord {
   readonly name: string;
   /** Of a text: its path below input/; it goes back there. */
   readonly input: string | null;
-  /** Of a merge: the names of its archives, in the order of `inputs/0`, `inputs/1`. */
+  /** Of a merge: the names of its archives, in the order of `input-0.tar.zst`, `input-1.tar.zst`. */
   readonly archives: readonly string[];
   readonly size_bytes: number;
   /** Attempts that failed or were lost. */
   readonly failures: number;
   readonly number: number;
-  readonly worker: string;
+  /** Who is at it; null once the attempt is counted among the failures, so that it is counted once. */
+  readonly worker: string | null;
 }
 
 /** What a heartbeat tells. */
 export interface Heartbeat extends JobProgress {
   readonly worker: string;
+  readonly at_ms: number;
 }
 
-const NAME = /^([a-z0-9-]+)\.(free|[a-z0-9]+-[a-z0-9]+)\.(work|done)$/;
+const NAME = /^([a-z0-9-]+)\.(free-[a-z0-9]+|[a-z0-9]+-[a-z0-9]+)\.(work|done)$/;
+const FREE = "free-";
+const RECORD = "job.json";
+const HEARTBEAT = "heartbeat.json";
 
 /** All folders of jobs. */
 export function workFolders(inProcess: string): WorkFolder[] {
@@ -57,7 +63,7 @@ export function workFolders(inProcess: string): WorkFolder[] {
     const match = NAME.exec(name);
     if (match === null) return [];
     const [, id, token, ending] = match;
-    const state = token === "free" ? "free" : (ending as "work" | "done");
+    const state = token.startsWith(FREE) ? "free" : (ending as "work" | "done");
     return [{ id, token, state, path: join(inProcess, name) }];
   });
 }
@@ -67,34 +73,51 @@ export function folderPath(inProcess: string, id: string, token: string, ending:
 }
 
 /** A token that no other claim has, made at the moment of the claim. */
-export function newToken(): string {
-  return `${Date.now().toString(36)}-${crypto.randomUUID().slice(0, 8)}`;
+export function newToken(now_ms: number): string {
+  return `${Math.round(now_ms).toString(36)}-${randomPart()}`;
 }
 
-/** How long nothing was heard of an attempt, in ms. */
-export function silence_ms({ token, path }: WorkFolder): number {
-  const claimed = token === "free" ? 0 : Number.parseInt(token, 36);
-  const beat = writtenAt(join(path, "heartbeat.json")) ?? 0;
-  return Math.max(0, Date.now() - Math.max(claimed, beat));
+/** The token of a job that waits. Unlike any other: two texts of one name may both wait, one after the other came. */
+export function freeToken(): string {
+  return `${FREE}${randomPart()}`;
 }
 
-/** The record of a job; null where a crash came before it was written. */
+function randomPart(): string {
+  return crypto.randomUUID().slice(0, 8);
+}
+
+/** The record of a job; null where a crash came before it was written, or where the folder is no job's. */
 export function readRecord(path: string): JobRecord | null {
-  return parse<JobRecord>(readIfThere(join(path, "job.json")));
+  return parse<JobRecord>(readIfThere(join(path, RECORD)));
 }
 
 export function writeRecord(path: string, record: JobRecord): void {
-  writeWhole(join(path, "job.json"), JSON.stringify(record));
+  writeWhole(join(path, RECORD), JSON.stringify(record));
+}
+
+/** Where the record is: a folder without one is no job's. */
+export function recordPath(path: string): string {
+  return join(path, RECORD);
 }
 
 export function readHeartbeat(path: string): Heartbeat | null {
-  return parse<Heartbeat>(readIfThere(join(path, "heartbeat.json")));
+  return parse<Heartbeat>(readIfThere(heartbeatPath(path)));
 }
 
-function parse<T>(text: string | null): T | null {
+export function writeHeartbeat(path: string, beat: Heartbeat): void {
+  writeQuickly(heartbeatPath(path), JSON.stringify(beat));
+}
+
+export function heartbeatPath(path: string): string {
+  return join(path, HEARTBEAT);
+}
+
+/** What a small JSON file says; null where there is none, or half of one. */
+export function parse<T>(text: string | null): T | null {
   if (text === null) return null;
   try {
-    return JSON.parse(text) as T;
+    const value = JSON.parse(text) as T;
+    return typeof value === "object" ? value : null;
   } catch {
     // Half a file after a power cut is as good as none.
     return null;

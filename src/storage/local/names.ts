@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto";
+
+/**
+ * The longest name of a file or folder that is made from a name that somebody has chosen, in bytes. File systems allow
+ * 255; an ending, a number and that of a temporary file come behind it.
+ */
+const LONGEST_BYTES = 220;
+
+/** Endings that mean something to the folders of archives. */
+const SPECIAL = /\.(work|tar\.zst)$/;
+
+/**
+ * A name as a path below a folder: it leads nowhere else, no part of it is hidden or too long, and the path of a path
+ * is that path again. Most names are their own path.
+ */
+export function pathOfName(name: string): string {
+  const parts = name.split("/").filter((part) => part !== "");
+  if (parts.length === 0) return "_";
+  const last = parts.length - 1;
+  return parts.map((part, number) => shorten(plain(part, number < last))).join("/");
+}
+
+function plain(part: string, isFolder: boolean): string {
+  const visible = part.replaceAll("\0", "_").replace(/^\.+/, (dots) => "_".repeat(dots.length));
+  return isFolder && SPECIAL.test(visible) ? `${visible}_` : visible;
+}
+
+/** Cut a part that is too long, and tell it from others that begin alike by a hash. */
+function shorten(part: string): string {
+  if (Buffer.byteLength(part) <= LONGEST_BYTES) return part;
+  const hash = createHash("sha256").update(part).digest("hex").slice(0, 8);
+  const room = LONGEST_BYTES - hash.length - 1;
+  let kept = "";
+  let length = 0;
+  for (const letter of part) {
+    length += Buffer.byteLength(letter);
+    if (length > room) break;
+    kept += letter;
+  }
+  return `${kept}~${hash}`;
+}

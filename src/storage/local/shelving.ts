@@ -1,0 +1,36 @@
+import { existsSync } from "node:fs";
+import { type ArchiveShelf, describe } from "./archive-shelf.ts";
+import { inputPath } from "./ownership.ts";
+
+/**
+ * Put an archive onto the shelf without burying another: where one of the same name stands that is not the same, it
+ * gets a number. That happens when a new text came under the name of one that was folded already, whose archive is
+ * all that is left of it.
+ *
+ * Looking and renaming are two steps: should two jobs publish the same name within microseconds, one is lost. Two
+ * texts of one name are not in process at the same time, so it takes a merge that fails at that very moment.
+ *
+ * @returns the name it got
+ */
+export async function shelve(shelf: ArchiveShelf, file: string, name: string): Promise<string> {
+  for (let number = 1; ; number++) {
+    const free = number === 1 ? name : `${name}.${number}`;
+    if (shelf.has(free) && !(await isSame(shelf, file, free))) continue;
+    shelf.publish(file, free);
+    return free;
+  }
+}
+
+/** Equal work gives equal bytes: the same text folded twice is one archive. */
+async function isSame(shelf: ArchiveShelf, file: string, name: string): Promise<boolean> {
+  const [mine, other] = [await describe(file), await shelf.entry(name)];
+  return mine !== null && mine.tar_sha256 === other?.tar_sha256;
+}
+
+/** Give the archives of a merge back, as many as are there. */
+export async function putBack(shelf: ArchiveShelf, folder: string, names: readonly string[]): Promise<void> {
+  for (const [number, name] of names.entries()) {
+    const file = inputPath(folder, number);
+    if (existsSync(file)) await shelve(shelf, file, name);
+  }
+}
