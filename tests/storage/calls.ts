@@ -1,0 +1,34 @@
+// Every call of the port that names an attempt.
+import { join } from "node:path";
+import type { Attempt, Storage } from "../../src/storage/port.ts";
+import { failure, writeTinyArchive } from "./place.ts";
+
+/**
+ * The calls, by name. The one that has lost its job does not know, and goes on in its folder.
+ *
+ * @param folder where the file of writeArchive is made
+ */
+export function callsOf(
+  storage: Storage,
+  attempt: Attempt,
+  folder: string = attempt.folder,
+): Readonly<Record<string, () => unknown>> {
+  return {
+    heartbeat: () => storage.heartbeat(attempt, { share: 0.9, orthos: 99 }),
+    readText: () => storage.readText(attempt),
+    readArchives: () => storage.readArchives(attempt),
+    spillChunk: () => storage.spillChunk(attempt, "late", new Uint8Array([9])),
+    readChunk: () => storage.readChunk(attempt, "part-0"),
+    listChunks: () => storage.listChunks(attempt),
+    writeArchive: () => {
+      const file = join(folder, "late.tar.zst");
+      writeTinyArchive(file, attempt.name, '"late"', "late words.\n");
+      return storage.writeArchive(attempt, file);
+    },
+    completeJob: () => storage.completeJob(attempt),
+    "abandonJob with its work": () => storage.abandonJob(attempt, true),
+    "abandonJob without its work": () => storage.abandonJob(attempt, false),
+    failJob: () => storage.failJob(attempt, failure),
+    "failJob for good": () => storage.failJob(attempt, { ...failure, isFinal: true }),
+  };
+}

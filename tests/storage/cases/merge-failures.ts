@@ -1,0 +1,87 @@
+import { expect } from "bun:test";
+import { type Case, claim, codeOf, failure, finishAll, GRACE_MS, publish, textsIn, wanted } from "../place.ts";
+import { textOfSize } from "./merges.ts";
+
+const merges = { merges: true } as const;
+
+export const mergeFailureCases: readonly Case[] = [
+  {
+    name: "a merge that was given back or lost is claimed again, before any other",
+    run: async (place) => {
+      for (let i = 1; i <= 4; i++) await publish(place, `text-${i}`, textOfSize(i));
+      const storage = place.open();
+      const first = await claim(storage, merges);
+      await storage.abandonJob(first, true);
+      expect(await storage.claimNextJob(wanted())).toBeNull();
+      const second = await claim(storage, merges);
+      expect([second.id, second.number, second.archives]).toEqual([first.id, 2, first.archives]);
+      place.pass(GRACE_MS + 1_000);
+      expect(await place.open().reclaimStale()).toBe(1);
+      expect((await storage.listJobs())[0].failures).toBe(1);
+      const third = await claim(storage, { ...merges, id: first.id });
+      expect([third.id, third.number]).toEqual([first.id, 3]);
+      expect((await storage.readArchives(third)).length).toBe(2);
+      await storage.abandonJob(third, false);
+      await finishAll(storage);
+      expect(await textsIn(storage)).toEqual(["text-1", "text-2", "text-3", "text-4"]);
+      expect((await storage.listArchives()).length).toBe(1);
+    },
+  },
+  {
+    name: "a pair whose merge fails for good stays apart, each may go with others, until it is retried",
+    run: async (place) => {
+      for (let i = 1; i <= 2; i++) await publish(place, `text-${i}`, textOfSize(i));
+      const storage = place.open();
+      const merge = await claim(storage, merges);
+      await storage.failJob(merge, { ...failure, isFinal: true });
+      expect((await storage.listArchives()).map(({ name }) => name)).toEqual(["text-1", "text-2"]);
+      expect((await storage.listJobs()).map(({ id, kind, state }) => [id, kind, state])).toEqual([
+        [merge.id, "merge", "failed"],
+      ]);
+      expect(await storage.claimNextJob(wanted(merges))).toBeNull();
+      await publish(place, "text-9", textOfSize(9));
+      const other = await claim(storage, merges);
+      expect([...other.archives]).toEqual(["text-1", "text-9"]);
+      await storage.abandonJob(other, true);
+      await storage.cancelJob(other.id);
+      const third = await claim(storage, merges);
+      expect([...third.archives]).toEqual(["text-2", "text-9"]);
+      await storage.cancelJob(third.id);
+      expect(await storage.claimNextJob(wanted(merges))).toBeNull();
+      await storage.retryJob(merge.id);
+      expect(await codeOf(() => storage.retryJob(merge.id))).toBe("not_found");
+      expect([...(await claim(storage, merges)).archives]).toEqual(["text-1", "text-2"]);
+      expect(await place.leftovers()).not.toEqual([]);
+    },
+  },
+  {
+    name: "a merge that fails three times is put aside, and its archives are whole",
+    run: async (place) => {
+      for (let i = 1; i <= 2; i++) await publish(place, `text-${i}`, textOfSize(i));
+      const storage = place.open();
+      const before = await storage.listArchives();
+      expect(await storage.failJob(await claim(storage, merges), failure)).toBe(false);
+      await claim(storage, merges);
+      place.pass(GRACE_MS + 1_000);
+      await storage.reclaimStale();
+      expect(await storage.failJob(await claim(storage, merges), failure)).toBe(true);
+      expect(await place.open().listArchives()).toEqual(before);
+      expect((await storage.listJobs()).map(({ failures, failure: why }) => [failures, why?.code])).toEqual([
+        [3, "not_utf8"],
+      ]);
+      expect(await place.leftovers()).toEqual([]);
+    },
+  },
+  {
+    name: "an archive that comes back does not bury a new one of its name",
+    run: async (place) => {
+      for (let i = 1; i <= 2; i++) await publish(place, `text-${i}`, textOfSize(i));
+      const storage = place.open();
+      const merge = await claim(storage, merges);
+      await publish(place, "text-1", textOfSize(5));
+      await storage.cancelJob(merge.id);
+      expect((await storage.listArchives()).length).toBe(3);
+      expect(await textsIn(storage)).toEqual(["text-1", "text-1", "text-2"]);
+    },
+  },
+];
