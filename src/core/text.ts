@@ -98,6 +98,21 @@ export function eachSentence(text: string, sink: SentenceSink): void {
   endSentence();
 }
 
+/** How many words a text holds, as `eachSentence` finds them, without making them. */
+export function countWords(text: string): number {
+  const source = normalise(text);
+  let words = 0;
+  let isInWord = false;
+  for (let i = 0; i < source.length; ) {
+    const point = source.codePointAt(i)!;
+    const isWord = classOf(point) === WORD;
+    if (isWord && !isInWord) words++;
+    isInWord = isWord;
+    i += point > 0xffff ? 2 : 1;
+  }
+  return words;
+}
+
 function normalise(text: string): string {
   const plain = text.startsWith("\ufeff") ? text.slice(1) : text;
   const lines = plain.normalize("NFC").replaceAll("\r\n", "\n");
