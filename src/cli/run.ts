@@ -7,6 +7,7 @@ import { findTexts, type ReadText, readText, type TextPlace } from "../jobs/read
 import { hasWork } from "../jobs/spill.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { RunFlags } from "./definitions.ts";
+import { eachText } from "./each-text.ts";
 import { archivePath, type FoldInput, foldInput, printSummary, reportExisting } from "./fold.ts";
 
 /** `fold run PATH...`: fold each text, or the union of all, and leave an archive of each. */
@@ -18,7 +19,8 @@ export async function execute({ parameters, flags }: CommandArguments<RunFlags>,
   if (flags.name !== null) {
     throw new FoldError("usage", "--name can name one archive only", "leave it out, or join the texts with --merge");
   }
-  return runEach(places, flags, io);
+  await eachText(places, async (place) => void (await runOne(await readOne(place, flags), flags, io)), "folded", io);
+  return 0;
 }
 
 function checkFlags(flags: RunFlags): void {
@@ -29,31 +31,6 @@ function checkFlags(flags: RunFlags): void {
     const other = flags.resume ? "--resume" : "--out";
     throw new FoldError("usage", `--no-archive keeps nothing, so ${other} has no meaning`, "leave out one of them");
   }
-}
-
-/** One text after the other. A text that cannot be folded does not keep the others from it. */
-async function runEach(places: readonly TextPlace[], flags: RunFlags, io: CommandIo): Promise<number> {
-  let failures = 0;
-  for (const place of places) {
-    try {
-      await runOne(await readOne(place, flags), flags, io);
-    } catch (error) {
-      if (!(error instanceof FoldError) || !isOfOneText(error)) throw error;
-      failures++;
-      io.output.warn(`${error.message}; ${error.hint}`);
-    }
-  }
-  if (failures === 0) return 0;
-  const done = places.length - failures;
-  throw new FoldError(
-    done > 0 ? "partial" : "failed",
-    `${failures} of ${places.length} texts could not be folded`,
-    "see the warnings above; run the same command again when they are mended",
-  );
-}
-
-function isOfOneText({ code }: FoldError): boolean {
-  return code === "not_utf8" || code === "empty" || code === "unreadable" || code === "not_found";
 }
 
 async function readOne(place: TextPlace, flags: RunFlags): Promise<FoldInput> {

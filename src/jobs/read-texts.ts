@@ -12,6 +12,17 @@ export interface TextPlace {
   readonly path: string | null;
 }
 
+/** What texts become, and what to do where two would become the same. */
+interface Become {
+  readonly what: string;
+  readonly wayOut: string;
+}
+
+const archives: Become = {
+  what: "archive",
+  wayOut: "rename one of them, give them one after the other with --name, or join them with --merge",
+};
+
 /** A text, read. */
 export interface ReadText {
   readonly corpus: Corpus;
@@ -21,9 +32,10 @@ export interface ReadText {
 /**
  * The texts that paths stand for: files as they are, folders for all `*.txt` below them, `-` for the standard input.
  *
+ * @param become what a text becomes under its name, for messages
  * @throws FoldError `not_found` for a missing path, `empty` for a folder without texts, `usage` for two equal names
  */
-export function findTexts(paths: readonly string[]): TextPlace[] {
+export function findTexts(paths: readonly string[], become: Become = archives): TextPlace[] {
   const places = paths.flatMap((path) => (path === "-" ? [{ name: "stdin", path: null }] : textsAt(path)));
   const seen = new Map<string, TextPlace>();
   for (const place of places) {
@@ -31,8 +43,8 @@ export function findTexts(paths: readonly string[]): TextPlace[] {
     if (other !== undefined) {
       throw new FoldError(
         "usage",
-        `${other.path ?? "-"} and ${place.path ?? "-"} would both become the archive "${place.name}"`,
-        "rename one of them, give them one after the other with --name, or join them with --merge",
+        `${other.path ?? "-"} and ${place.path ?? "-"} would both become the ${become.what} "${place.name}"`,
+        become.wayOut,
       );
     }
     seen.set(place.name, place);
@@ -62,17 +74,29 @@ const textName = (path: string) => basename(path).replace(/(?<=.)\.txt$/, "");
  *
  * @throws FoldError `not_found`, `unreadable`, `not_utf8`, or `empty` when it holds no word
  */
-export async function readText({ name, path }: TextPlace): Promise<ReadText> {
+export async function readText(place: TextPlace): Promise<ReadText> {
+  const { corpus, counts } = corpusOfText(await readDecoded(place));
+  if (corpus.words.length === 0) throw holdsNoWords(place);
+  return { corpus, source: { name: place.name, ...counts } };
+}
+
+/**
+ * Read a text as it is written.
+ *
+ * @throws FoldError `not_found`, `unreadable` or `not_utf8`
+ */
+export async function readDecoded({ path }: TextPlace): Promise<string> {
   const bytes = path === null ? new Uint8Array(await Bun.stdin.arrayBuffer()) : readFile(path);
-  const { corpus, counts } = corpusOfText(decodeText(bytes, path ?? "the standard input"));
-  if (corpus.words.length === 0) {
-    throw new FoldError(
-      "empty",
-      `${path ?? "the standard input"} holds no words`,
-      "a text needs at least one sentence of letters",
-    );
-  }
-  return { corpus, source: { name, ...counts } };
+  return decodeText(bytes, path ?? "the standard input");
+}
+
+/** The error of a text without words. */
+export function holdsNoWords({ path }: TextPlace): FoldError {
+  return new FoldError(
+    "empty",
+    `${path ?? "the standard input"} holds no words`,
+    "a text needs at least one sentence of letters",
+  );
 }
 
 function readFile(path: string): Uint8Array {
