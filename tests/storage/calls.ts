@@ -1,4 +1,5 @@
 // Every call of the port that names an attempt.
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Attempt, Storage } from "../../src/storage/port.ts";
 import { failure, writeTinyArchive } from "./place.ts";
@@ -22,6 +23,8 @@ export function callsOf(
     listChunks: () => storage.listChunks(attempt),
     writeArchive: () => {
       const file = join(folder, "late.tar.zst");
+      // It may be a folder that is lost: whoever goes by paths makes it anew without knowing.
+      mkdirSync(folder, { recursive: true });
       writeTinyArchive(file, attempt.name, '"late"', "late words.\n");
       return storage.writeArchive(attempt, file);
     },

@@ -84,13 +84,13 @@ export const claimCases: readonly Case[] = [
       await place.putText("large", text.repeat(3));
       await place.putText("small", text);
       const storage = place.open();
-      const most_bytes = text.length;
+      const most_bytes = { text: text.length, merge: 0 };
       const small = await claim(storage, { most_bytes });
       expect(small.name).toBe("small");
       expect(await storage.claimNextJob(wanted({ most_bytes }))).toBeNull();
       expect(await storage.claimNextJob(wanted({ most_bytes, id: await idOf(storage, "large") }))).toBeNull();
       await storage.abandonJob(small, true);
-      expect(await storage.claimNextJob(wanted({ most_bytes: most_bytes - 1 }))).toBeNull();
+      expect(await storage.claimNextJob(wanted({ most_bytes: { text: text.length - 1, merge: 10 ** 9 } }))).toBeNull();
       expect((await claim(storage, { most_bytes })).name).toBe("small");
       expect((await claim(storage)).name).toBe("large");
     },

@@ -12,7 +12,7 @@ export const completionCases: readonly Case[] = [
       await place.putText("book", text);
       const storage = place.open();
       const entry = await finish(storage, await claim(storage));
-      const { tar_sha256, size_bytes, ...rest } = entry;
+      const { tar_sha256, size_bytes, sentences_bytes, ...rest } = entry;
       expect(rest).toEqual({
         name: "book",
         orthos: 0,
@@ -27,6 +27,7 @@ export const completionCases: readonly Case[] = [
         expect([archive.sizeBytes, await archive.tarSha256()]).toEqual([size_bytes, tar_sha256]);
         for await (const [, bytes] of archive.members([archive.manifest.interner])) {
           expect(Buffer.from(await other.readInterner("book")).equals(bytes)).toBe(true);
+          expect(sentences_bytes).toBe(bytes.length);
         }
       } finally {
         archive.close();
