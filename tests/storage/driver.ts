@@ -6,17 +6,11 @@
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { FoldError } from "../../src/errors.ts";
+import { createStorage, type StorageConfig } from "../../src/storage/create-storage.ts";
 import { interceptChanges } from "../../src/storage/local/files.ts";
-import { LocalStorage } from "../../src/storage/local/local-storage.ts";
 import type { Storage } from "../../src/storage/port.ts";
 import { callsOf } from "./calls.ts";
-import { claim, finish, GRACE_MS, wanted } from "./place.ts";
-
-function openAddress(address: string): Storage {
-  const { kind, folder } = JSON.parse(address) as { kind: string; folder: string };
-  if (kind === "local") return new LocalStorage({ folder, grace_ms: GRACE_MS });
-  throw new Error(`no backend is called ${kind}`);
-}
+import { claim, finish, wanted } from "./place.ts";
 
 /** At once, also when the process is stopped right after. */
 function say(line: string): void {
@@ -75,7 +69,7 @@ async function hold(storage: Storage, orders: AsyncIterator<string>): Promise<vo
 }
 
 const [address, command, signal, count, merges] = process.argv.slice(2);
-const storage = openAddress(address);
+const storage = createStorage(JSON.parse(address) as StorageConfig);
 const orders = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 if (command === "claim-all") await claimAll(storage, orders);
 else if (command === "hold") await hold(storage, orders);

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import type { StorageConfig } from "../../src/storage/create-storage.ts";
 import type { Clock } from "../../src/storage/local/clock.ts";
 import { LocalStorage } from "../../src/storage/local/local-storage.ts";
 import { GRACE_MS, type Place } from "./place.ts";
@@ -25,13 +26,18 @@ export class TestClock implements Clock {
   }
 }
 
+/** Where files are in memory, if there is such a place: for tests that make thousands of them. */
+export const quickParent: string = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
 /** A state directory, its parts by name. */
 export class LocalPlace implements Place {
   readonly scratch: string;
   readonly folder: string;
   readonly clock = new TestClock();
 
-  constructor(parent: string = mkdtempSync(join(tmpdir(), "fold-test-"))) {
+  /** @param below where its folder is made */
+  constructor(below: string = tmpdir()) {
+    const parent = mkdtempSync(join(below, "fold-test-"));
     this.scratch = join(parent, "scratch");
     this.folder = join(parent, "state");
     mkdirSync(this.scratch);
@@ -39,7 +45,8 @@ export class LocalPlace implements Place {
   }
 
   get address(): string {
-    return JSON.stringify({ kind: "local", folder: this.folder });
+    const config: StorageConfig = { backend: "local", stateDir: this.folder, grace_ms: GRACE_MS };
+    return JSON.stringify(config);
   }
 
   open(): LocalStorage {

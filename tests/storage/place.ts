@@ -16,7 +16,7 @@ export const GRACE_MS = 600_000;
 export interface Place {
   /** Another handle on it, as another process would have. */
   open(): Storage;
-  /** For openAddress in another process. */
+  /** Its StorageConfig as JSON, for another process. */
   readonly address: string;
   /** Put a text in, as a user does. */
   putText(name: string, text: string): Promise<void>;
