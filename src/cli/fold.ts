@@ -6,6 +6,7 @@ import type { Corpus } from "../core/corpus.ts";
 import { fromSystemError } from "../errors.ts";
 import { findArchive } from "../jobs/find-archive.ts";
 import { type FoldOutcome, foldCorpus } from "../jobs/fold-corpus.ts";
+import type { WalkThreads } from "../jobs/walk-threads.ts";
 import type { CommandIo } from "./command.ts";
 import { ProgressLine } from "./progress.ts";
 import { describeArchive, type FoldReport } from "./report.ts";
@@ -24,6 +25,8 @@ export interface FoldInput {
 /** How to fold, for run and merge alike. */
 export interface FoldSettings {
   readonly threads: number | null;
+  /** Threads that are kept from one text to the next. */
+  readonly keptThreads?: WalkThreads;
   /** Folder for the archive; null for none. */
   readonly folder: string | null;
   readonly fresh: boolean;
@@ -80,6 +83,7 @@ export async function foldInput(input: FoldInput, settings: FoldSettings, io: Co
     const outcome = await foldCorpus({
       ...input,
       threads,
+      ...(settings.keptThreads === undefined ? {} : { keptThreads: settings.keptThreads }),
       archive: settings.folder === null ? null : archivePath(input, settings.folder),
       fresh: settings.fresh,
       signal,

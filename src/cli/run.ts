@@ -5,6 +5,7 @@ import { CorpusBuilder } from "../core/corpus.ts";
 import { FoldError } from "../errors.ts";
 import { findTexts, type ReadText, readText, type TextPlace } from "../jobs/read-texts.ts";
 import { hasWork } from "../jobs/spill.ts";
+import { WalkThreads } from "../jobs/walk-threads.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { RunFlags } from "./definitions.ts";
 import { eachText } from "./each-text.ts";
@@ -14,13 +15,26 @@ import { archivePath, type FoldInput, foldInput, printSummary, reportExisting } 
 export async function execute({ parameters, flags }: CommandArguments<RunFlags>, io: CommandIo): Promise<number> {
   checkFlags(flags);
   const places = findTexts(parameters);
-  if (flags.merge) return runOne(await readUnion(places, flags), flags, io);
-  if (places.length === 1) return runOne(await readOne(places[0], flags), flags, io);
-  if (flags.name !== null) {
+  const threads = new WalkThreads();
+  try {
+    if (flags.merge) await runOne(await readUnion(places, flags), flags, threads, io);
+    else await runEach(places, flags, threads, io);
+    return 0;
+  } finally {
+    threads.close();
+  }
+}
+
+async function runEach(
+  places: readonly TextPlace[],
+  flags: RunFlags,
+  threads: WalkThreads,
+  io: CommandIo,
+): Promise<void> {
+  if (flags.name !== null && places.length > 1) {
     throw new FoldError("usage", "--name can name one archive only", "leave it out, or join the texts with --merge");
   }
-  await eachText(places, async (place) => void (await runOne(await readOne(place, flags), flags, io)), "folded", io);
-  return 0;
+  await eachText(places, async (place) => runOne(await readOne(place, flags), flags, threads, io), "folded", io);
 }
 
 function checkFlags(flags: RunFlags): void {
@@ -66,7 +80,7 @@ function identity(
   return { name, lineage: formatLineage(lineage), sources, options };
 }
 
-async function runOne(input: FoldInput, flags: RunFlags, io: CommandIo): Promise<number> {
+async function runOne(input: FoldInput, flags: RunFlags, keptThreads: WalkThreads, io: CommandIo): Promise<void> {
   const folder = flags.noArchive ? null : (flags.out ?? join(io.config.stateDir, "archives"));
   if (folder !== null) {
     const path = archivePath(input, folder);
@@ -77,11 +91,10 @@ async function runOne(input: FoldInput, flags: RunFlags, io: CommandIo): Promise
     if (existing !== null) {
       if (flags.json) io.output.json(existing);
       else if (!flags.quiet) io.output.line(`${path}: already folded, nothing to do`);
-      return 0;
+      return;
     }
   }
-  const report = await foldInput(input, { ...flags, folder }, io);
+  const report = await foldInput(input, { ...flags, keptThreads, folder }, io);
   if (flags.json) io.output.json(report);
   else if (!flags.quiet) printSummary(report, io);
-  return 0;
 }

@@ -47,7 +47,7 @@ export class ChunkQueue {
     let kept: Waiting["kept"] = null;
     if (bytes !== null && frame !== null) {
       const isNext = task === this.tasks[this.nextTask];
-      if (isNext || this.waitingBytes < WAITING_LIMIT_BYTES) {
+      if (isNext || spilled === null || this.waitingBytes < WAITING_LIMIT_BYTES) {
         kept = { bytes, frame };
         this.waitingBytes += bytes.length + frame.length;
       } else {

@@ -10,10 +10,13 @@ import { addShapes, cellsOf, type ShapeCounts, sortShapes, volumeOf } from "../c
 import { FoldError, fromSystemError } from "../errors.ts";
 import { version } from "../version.ts";
 import { ChunkQueue } from "./chunk-queue.ts";
-import { openSpill, type SpilledChunk, spilledChunks, workFolder } from "./spill.ts";
+import { hasWork, openSpill, type SpilledChunk, spilledChunks, workFolder } from "./spill.ts";
 import type { OpenTask } from "./walk-messages.ts";
 import { startWalk } from "./walk-pool.ts";
 import { WalkThreads } from "./walk-threads.ts";
+
+/** Weight of a fold that is walked in some tenths of a second. */
+const SHORT_WEIGHT = 1_000_000;
 
 /** How far a fold is. */
 export interface FoldProgress {
@@ -61,12 +64,12 @@ export async function foldCorpus(request: FoldRequest): Promise<FoldOutcome> {
   const tasks = planTasks(index, corpus.words, options.max_dims ?? Infinity);
   const shard = options.shard ?? { number: 1, of: 1 };
   const numbers = tasksOfShard(tasks, shard.number, shard.of);
-  const spill = archive === null ? null : workFolder(archive);
+  const spill = spillOf(archive, numbers, tasks, options);
   const spilled = spill === null ? new Map<number, SpilledChunk[]>() : findSpilled(request, spill);
   const run = new FoldRun(request, tasks, numbers, spilled);
   try {
     request.onPlan?.({ tasks: numbers.length, resumed: run.resumedTasks });
-    if (!(await walkAll(run, request, index, spill))) throw stopped(spill !== null);
+    if (!(await walkAll(run, request, index, spill))) throw stopped(archive !== null);
     const outcome = run.finish();
     if (spill !== null) removeFolder(spill);
     return outcome;
@@ -86,6 +89,7 @@ async function walkAll(run: FoldRun, request: FoldRequest, index: PhraseIndex, s
       maxDims: options.max_dims ?? Infinity,
       minVolume: options.min_volume,
       tasks: run.openTasks,
+      writes: request.archive !== null,
       spill,
     },
     threads,
@@ -102,6 +106,21 @@ async function walkAll(run: FoldRun, request: FoldRequest, index: PhraseIndex, s
     signal?.removeEventListener("abort", stop);
     if (keptThreads === undefined) threads.close();
   }
+}
+
+/**
+ * Where the parts of a fold are kept until it is whole; null for none: without an archive, and where walking anew
+ * takes less time than keeping parts. Of more than two dimensions the weight does not tell how long they take.
+ */
+function spillOf(
+  archive: string | null,
+  numbers: readonly number[],
+  tasks: readonly Task[],
+  { max_dims }: FoldOptions,
+): string | null {
+  if (archive === null) return null;
+  const weight = numbers.reduce((sum, number) => sum + tasks[number].weight, 0);
+  return max_dims === 2 && weight < SHORT_WEIGHT && !hasWork(archive) ? null : workFolder(archive);
 }
 
 function stopped(isKept: boolean): FoldError {

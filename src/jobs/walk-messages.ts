@@ -20,7 +20,9 @@ export interface WalkOrder {
   readonly maxDims: number;
   readonly minVolume: number;
   readonly tasks: readonly OpenTask[];
-  /** Where chunks are put as soon as they are done; null when none are written. */
+  /** Whether chunks are wanted, or only what they come to. */
+  readonly writes: boolean;
+  /** Where chunks are put as soon as they are done; null when none are kept. */
   readonly spill: string | null;
   /** Shared between all threads: see CONTROL_NEXT and CONTROL_STOP. */
   readonly control: Int32Array;
@@ -46,7 +48,7 @@ export interface ChunkDone {
   /** The encoded chunk, plain and compressed; null when it holds nothing or nothing is written. */
   readonly bytes: Uint8Array | null;
   readonly frame: Uint8Array | null;
-  /** Where it was put; null when nothing is written. */
+  /** Where it was put; null when it was not. */
   readonly spilled: SpilledChunk | null;
 }
 

@@ -41,7 +41,7 @@ function walkTasks(order: WalkOrder): WalkReport {
   const walk: ChunkWalk = new ChunkWalk(index, {
     maxDims: order.maxDims,
     minVolume: order.minVolume,
-    writes: order.spill !== null,
+    writes: order.writes,
     codeLimit: CODE_LIMIT_BYTES,
     poll: () => {
       if (Atomics.load(control, CONTROL_STOP) === 1) throw new Stopped();

@@ -3,7 +3,7 @@ import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { foldErrorOf, foldText, readArchive } from "../support/folds.ts";
-import { sampleFacts, sampleText } from "../support/sample.ts";
+import { sampleText } from "../support/sample.ts";
 import { mountSmallDisk, resizeDisk, unmount } from "../support/small-disk.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -56,19 +56,28 @@ function mountSmall(size_kb: number): string | null {
   return place;
 }
 
-// The sizes are such that the disk is full at different moments: with the sentences, between parts, with the archive.
-const disks = [4, 16, 64, 96, 120].map((size_kb) => [`${size_kb}k`, mountSmall(size_kb)] as const);
-const mayMount = disks.every(([, place]) => place !== null);
-const title = "a disk of %s is too small for the archive (skipped where no disk can be mounted)";
+// The sizes are such that the disk is full at different moments: with the sentences, with the archive; in three
+// dimensions, of which parts are kept until the archive is whole, between parts and with an archive beside them.
+const disks = [
+  [4, 2],
+  [16, 2],
+  [64, 2],
+  [96, 3],
+  [700, 3],
+].map(([size_kb, max_dims]) => [`${size_kb}k`, max_dims, mountSmall(size_kb)] as const);
+const mayMount = disks.every(([, , place]) => place !== null);
+const title = "a disk of %s is too small for the archive of %d dimensions (skipped where no disk can be mounted)";
+const optionsOf = (max_dims: number) => ({ max_dims, min_volume: 1, shard: null });
 
-test.skipIf(!mayMount).each(disks)(title, async (_, place) => {
+test.skipIf(!mayMount).each(disks)(title, async (_, max_dims, place) => {
   const path = join(place ?? "", "book.tar.zst");
-  const error = await foldErrorOf(() => foldText(sampleText, { archive: path }));
+  const options = optionsOf(max_dims);
+  const error = await foldErrorOf(() => foldText(sampleText, { archive: path, options }));
   expect(error.code).toBe("no_space");
   expect(error.message).toContain(place ?? "");
   expect(filesIn(place ?? "").filter((name) => name.endsWith(".tmp") || name === "book.tar.zst")).toEqual([]);
   // Again, with what the first run has left.
-  const again = await foldErrorOf(() => foldText(sampleText, { archive: path }));
+  const again = await foldErrorOf(() => foldText(sampleText, { archive: path, options }));
   expect(again.code).toBe("no_space");
   expect(filesIn(place ?? "").filter((name) => name.endsWith(".tmp") || name === "book.tar.zst")).toEqual([]);
 });
@@ -76,12 +85,13 @@ test.skipIf(!mayMount).each(disks)(title, async (_, place) => {
 test.skipIf(!mayMount)(
   "a disk that was made larger: the fold goes on (skipped where no disk can be mounted)",
   async () => {
-    const place = disks[3][1] ?? "";
+    const place = disks[4][2] ?? "";
     const path = join(place, "book.tar.zst");
-    await foldErrorOf(() => foldText(sampleText, { archive: path }));
+    const options = optionsOf(3);
+    await foldErrorOf(() => foldText(sampleText, { archive: path, options }));
     expect(resizeDisk(place, 8192)).toBe(true);
-    await foldText(sampleText, { archive: path });
-    expect((await readArchive(path)).lines).toHaveLength(sampleFacts.orthos);
+    const { orthos } = await foldText(sampleText, { archive: path, options });
+    expect((await readArchive(path)).lines).toHaveLength(orthos);
     expect(filesIn(place)).toEqual(["book.tar.zst"]);
   },
 );
