@@ -264,12 +264,12 @@ function asFoldError(error: unknown): FoldError {
 
 /** What is said when the disk is full: how much the job had taken, and how much it needs as far as one can see. */
 function noSpace({ name }: Attempt, error: FoldError, taken_bytes: number, share: number): FoldError {
-  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
+  const size = (bytes: number) => (bytes < 1e7 ? `${Math.ceil(bytes / 1e3)} kB` : `${Math.ceil(bytes / 1e6)} MB`);
   // Finished parts are there twice while they are put together.
-  const needed = share > 0 ? `; about ${megabytes((2 * taken_bytes) / share)} are needed` : "";
+  const needed = share > 0 ? `; about ${size((2 * taken_bytes) / share)} are needed` : "";
   return new FoldError(
     "no_space",
-    `${name}: ${error.message} after ${megabytes(taken_bytes)}${needed}`,
+    `${name}: ${error.message} after ${size(taken_bytes)}${needed}`,
     "the job waits again and its space is free: make room, then start the worker again",
     error,
   );

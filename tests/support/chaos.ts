@@ -1,0 +1,165 @@
+// Workers on one state directory that are killed and suspended at random, until they are left in peace.
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import type { Status } from "../../src/cli/status.ts";
+import { binary, call, report } from "./binary.ts";
+import { sampleText } from "./sample.ts";
+
+export interface Chaos {
+  /** An empty folder. */
+  readonly folder: string;
+  readonly texts: number;
+  readonly processes: number;
+  /** How long processes are disturbed. */
+  readonly disturbed_ms: number;
+  readonly seed: number;
+}
+
+export interface ChaosOutcome {
+  readonly kills: number;
+  readonly suspensions: number;
+  /** Jobs put aside because their workers were lost too often, and retried. */
+  readonly retried: number;
+  /** What is left in the end. */
+  readonly status: Status;
+  /** Files that should not be there any more. */
+  readonly leftovers: readonly string[];
+  /** Names of texts in the lineage of the one archive that is left, sorted. */
+  readonly names: readonly string[];
+  readonly expectedNames: readonly string[];
+  readonly content_sha256: string | null;
+  /** Of the archive of the same texts folded in one go. */
+  readonly expected_sha256: string | null;
+}
+
+/** Short, so that what is suspended is lost soon. */
+const TIMES = { HEARTBEAT_INTERVAL: "0.2", HEARTBEAT_GRACE_PERIOD: "1" };
+const LONGEST_SUSPENSION_MS = 2_500;
+const LONGEST_PAUSE_MS = 250;
+/** An undisturbed worker is given up after so long. */
+const PATIENCE_MS = 240_000;
+const MOST_ROUNDS = 5;
+
+/** Let it happen, then leave the workers in peace until all is done. */
+export async function runChaos(chaos: Chaos): Promise<ChaosOutcome> {
+  const { folder, processes } = chaos;
+  const state = join(folder, "state");
+  const input = join(state, "input");
+  const copies = join(folder, "texts");
+  for (const place of [input, copies]) writeTexts(place, chaos.texts, chaos.seed);
+  const whole = await report(["run", copies, "--merge", "--name", "all", "--out", join(folder, "whole"), "--quiet"]);
+  const { kills, suspensions } = await disturb(state, chaos);
+  const retried = await workInPeace(state, processes);
+  const status = await statusOf(state);
+  const [archive] = status.archives;
+  const merged = archive === undefined ? null : await contentOf(state, archive.name);
+  return {
+    kills,
+    suspensions,
+    retried,
+    status,
+    leftovers: [...filesIn(input), ...filesIn(join(state, "in_process")), ...filesIn(join(state, "failed"))],
+    names: [...(archive?.lineage ?? "").matchAll(/"([^"]+)"/g)].map((match) => match[1]).sort(),
+    expectedNames: readdirSync(copies)
+      .map((name) => name.slice(0, -".txt".length))
+      .sort(),
+    content_sha256: merged,
+    expected_sha256: whole.content_sha256,
+  };
+}
+
+/** Texts of a few sentences each, some of them of several kilobytes, cut out of the sample at random. */
+function writeTexts(folder: string, count: number, seed: number): void {
+  mkdirSync(folder, { recursive: true });
+  const random = randomNumbers(seed);
+  const sentences = sampleText.split(/(?<=[.])\s+/);
+  for (let number = 0; number < count; number++) {
+    const length = 5 + Math.floor(random() ** 4 * 120);
+    const from = Math.floor(random() * Math.max(1, sentences.length - length));
+    const text = sentences.slice(from, from + length).join(" ");
+    writeFileSync(join(folder, `text ${number}.txt`), `${text}\n\nthe mark of text ${"x".repeat(number % 50)}.\n`);
+  }
+}
+
+/** Kill -9, SIGSTOP and SIGCONT at random; whoever was killed is started anew. */
+async function disturb(state: string, { processes, disturbed_ms, seed }: Chaos) {
+  const random = randomNumbers(seed + 1);
+  const workers = Array.from({ length: processes }, () => startWorker(state));
+  const sleepers = new Set<ReturnType<typeof setTimeout>>();
+  let kills = 0;
+  let suspensions = 0;
+  const end = performance.now() + disturbed_ms;
+  while (performance.now() < end) {
+    await Bun.sleep(random() * LONGEST_PAUSE_MS);
+    const which = Math.floor(random() * processes);
+    const worker = workers[which];
+    if (worker.exitCode !== null || worker.signalCode !== null) {
+      workers[which] = startWorker(state);
+    } else if (random() < 0.5) {
+      worker.kill("SIGKILL");
+      await worker.exited;
+      workers[which] = startWorker(state);
+      kills++;
+    } else {
+      worker.kill("SIGSTOP");
+      sleepers.add(setTimeout(() => worker.kill("SIGCONT"), random() * LONGEST_SUSPENSION_MS));
+      suspensions++;
+    }
+  }
+  for (const sleeper of sleepers) clearTimeout(sleeper);
+  // Half of them wake up in the time of peace and find their jobs gone; the others never wake.
+  for (const [number, worker] of workers.entries()) worker.kill(number % 2 === 0 ? "SIGKILL" : "SIGCONT");
+  return { kills, suspensions };
+}
+
+/** Workers that nobody disturbs, until nothing is left; jobs that were lost too often are tried again. */
+async function workInPeace(state: string, processes: number): Promise<number> {
+  let retried = 0;
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const workers = Array.from({ length: processes }, () => startWorker(state));
+    const patience = setTimeout(() => {
+      for (const worker of workers) worker.kill("SIGKILL");
+    }, PATIENCE_MS);
+    await Promise.all(workers.map((worker) => worker.exited));
+    clearTimeout(patience);
+    const failed = (await statusOf(state)).jobs.filter((job) => job.state === "failed");
+    if (failed.length === 0) return retried;
+    retried += failed.length;
+    await call(["retry", ...failed.map(({ id }) => id), "--state-dir", state]);
+  }
+  return retried;
+}
+
+function startWorker(state: string): Subprocess {
+  return Bun.spawn([binary, "work", "--merge", "--threads", "1", "--state-dir", state, "--quiet"], {
+    stdio: ["ignore", "ignore", "ignore"],
+    env: { ...process.env, ...TIMES },
+  });
+}
+
+async function statusOf(state: string): Promise<Status> {
+  const { stdout } = await call(["status", "--json", "--state-dir", state], { env: TIMES });
+  return JSON.parse(stdout) as Status;
+}
+
+async function contentOf(state: string, name: string): Promise<string | null> {
+  return (await report(["show", join(state, "archives", `${name}.tar.zst`)])).content_sha256;
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** Numbers from 0 to 1 that a seed decides (mulberry32). */
+function randomNumbers(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
