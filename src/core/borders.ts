@@ -1,8 +1,8 @@
 import { chapterStarts, linesOf } from "./headings.ts";
 import { sentenceEnds } from "./sentence-ends.ts";
 
-/** What starts a new piece of a text: a heading, a paragraph, a sentence, or a line that matches a pattern. */
-export type CutBy = "chapter" | "paragraph" | "sentence" | RegExp;
+/** What starts a new piece of a text: a heading, a paragraph, a sentence, or a line that passes a test. */
+export type CutBy = "chapter" | "paragraph" | "sentence" | ((line: string) => boolean);
 
 /** Where the pieces of a text meet. */
 export interface Borders {
@@ -17,14 +17,14 @@ export interface Borders {
 /** Find where a text is to be cut, before any limit on the size of its pieces. */
 export function findBorders(text: string, by: CutBy): Borders {
   if (by === "chapter") return bordersAtLines(text, chapterStarts(text));
-  if (typeof by !== "string") return bordersAtLines(text, matchingLines(text, by));
+  if (typeof by !== "string") return bordersAtLines(text, linesThatPass(text, by));
   const at: number[] = [];
   for (const end of sentenceEnds(text)) if (by === "sentence" || end.isParagraphEnd) at.push(end.at);
   return { at, lines: null, moved: 0 };
 }
 
-function* matchingLines(text: string, pattern: RegExp): Generator<number> {
-  for (const { start, line } of linesOf(text)) if (pattern.test(line)) yield start;
+function* linesThatPass(text: string, test: (line: string) => boolean): Generator<number> {
+  for (const { start, line } of linesOf(text)) if (test(line)) yield start;
 }
 
 /**

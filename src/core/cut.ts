@@ -36,9 +36,8 @@ export interface Cut {
 /**
  * Cut a text into pieces, never inside a sentence: the sentences of all pieces are those of the text.
  *
- * First a piece of too many words is cut, at the last paragraph end below the limit if that fills half of it, else at
- * the last sentence end. Then a piece of too few is joined to the next, or to the one before, where both together keep
- * the upper limit.
+ * First a piece of too many words is cut into parts of about the same size. Then a piece of too few is joined to the
+ * next, or to the one before, where both together keep the upper limit.
  *
  * @param text decoded, as `decodeText` gives it
  * @example
@@ -61,54 +60,83 @@ export function cutText(text: string, { by, minWords, maxWords }: CutOptions): C
 
 /** The pieces between borders, and those that the upper limit makes. */
 function cutAt(text: string, borders: readonly number[], maxWords: number): Piece[] {
-  const filler = new PieceFiller(maxWords);
-  let border = 0;
-  let from = 0;
-  const take = (to: number, isParagraphEnd: boolean) => {
-    if (from === borders[border]) {
-      filler.close(from);
-      border++;
-    }
-    filler.add(from, to, countWords(text.slice(from, to)), isParagraphEnd);
-    from = to;
+  const pieces: Piece[] = [];
+  let start = 0;
+  const take = (end: number) => {
+    const piece = { start, end, words: countWords(text.slice(start, end)) };
+    if (piece.words <= maxWords) pieces.push(piece);
+    else for (const part of partsOf(text, piece, maxWords)) pieces.push(part);
+    start = end;
   };
-  for (const { at, isParagraphEnd } of sentenceEnds(text)) take(at, isParagraphEnd);
-  take(text.length, true);
-  filler.close(text.length);
-  return filler.pieces;
+  for (const border of borders) take(border);
+  take(text.length);
+  return pieces;
 }
 
-/** Fills pieces sentence by sentence and closes one before it grows beyond the limit. */
-class PieceFiller {
-  readonly pieces: Piece[] = [];
-  private start = 0;
+/** Cut a piece of too many words. */
+function partsOf(text: string, { start, end, words }: Piece, maxWords: number): readonly Piece[] {
+  const cutter = new Cutter(start, words, maxWords);
+  let from = start;
+  const take = (to: number, isParagraphEnd: boolean) => {
+    cutter.add(from, to, countWords(text.slice(from, to)), isParagraphEnd);
+    from = to;
+  };
+  for (const { at, isParagraphEnd } of sentenceEnds(text.slice(start, end))) take(start + at, isParagraphEnd);
+  take(end, true);
+  cutter.end(end);
+  return cutter.parts;
+}
+
+/**
+ * Collects sentences, and ends a part when it has its share of what is left, so that the last is no crumb: at the last
+ * paragraph end if that leaves two thirds of the share, else at the sentence end.
+ */
+class Cutter {
+  readonly parts: Piece[] = [];
   private words = 0;
-  /** The last paragraph end in the open piece, and the words up to it. */
+  /** The last paragraph end in the open part, and the words up to it. */
   private paragraph: { readonly at: number; readonly words: number } | null = null;
 
-  constructor(private readonly maxWords: number) {}
+  /**
+   * @param start of the open part
+   * @param left words from there on
+   */
+  constructor(
+    private start: number,
+    private left: number,
+    private readonly maxWords: number,
+  ) {}
 
   add(from: number, to: number, words: number, isParagraphEnd: boolean): void {
     // Twice at most: what is left behind a paragraph end has no paragraph end any more.
-    while (this.words > 0 && this.words + words > this.maxWords) {
-      const { paragraph } = this;
-      const fillsHalf = paragraph !== null && paragraph.words * 2 >= this.maxWords;
-      if (fillsHalf) this.closeAt(paragraph.at, paragraph.words);
-      else this.close(from);
-    }
+    while (this.words > 0 && this.words + words > this.maxWords) this.close(from);
     this.words += words;
     if (isParagraphEnd) this.paragraph = { at: to, words: this.words };
+    if (this.words >= this.share()) this.close(to);
   }
 
-  /** End the open piece and start the next. */
-  close(at: number): void {
+  /** End the last part. */
+  end(at: number): void {
     this.closeAt(at, this.words);
   }
 
+  private share(): number {
+    const parts = Math.ceil(this.left / this.maxWords);
+    return parts > 1 ? this.left / parts : Number.POSITIVE_INFINITY;
+  }
+
+  private close(at: number): void {
+    const { paragraph } = this;
+    const isEnough = paragraph !== null && paragraph.words * 3 >= this.share() * 2;
+    if (isEnough) this.closeAt(paragraph.at, paragraph.words);
+    else this.closeAt(at, this.words);
+  }
+
   private closeAt(at: number, words: number): void {
-    if (at > this.start) this.pieces.push({ start: this.start, end: at, words });
+    if (at > this.start) this.parts.push({ start: this.start, end: at, words });
     this.start = at;
     this.words -= words;
+    this.left -= words;
     this.paragraph = null;
   }
 }

@@ -10,6 +10,11 @@ import { textArbitrary } from "../support/texts.ts";
 
 const unlimited = { minWords: 0, maxWords: Number.POSITIVE_INFINITY };
 
+/** Lines that match a pattern. */
+function line(pattern: RegExp): CutBy {
+  return (text) => pattern.test(text);
+}
+
 /** The pieces of a text as they are read back from their files. */
 function piecesOf(text: string, options: CutOptions): string[] {
   return cutText(text, options).pieces.map(({ start, end }) =>
@@ -44,7 +49,10 @@ const parts = fc.array(fc.constantFrom(...lineParts), { maxLength: 40, size: "ma
 // Decoded from bytes: half a surrogate pair never comes out of a decoder.
 const decoded = fc.string({ unit: "binary", maxLength: 40 }).map((text) => decodeText(Buffer.from(text), "a text"));
 const texts = fc.oneof({ weight: 3, arbitrary: parts }, { weight: 2, arbitrary: textArbitrary }, decoded);
-const ways = fc.constantFrom<CutBy>("chapter", "paragraph", "sentence", /^/u, /b/u, /^\P{Ll}/u, /\.$/u, /^$/u);
+const ways = fc.oneof(
+  fc.constantFrom<CutBy>("chapter", "paragraph", "sentence"),
+  fc.constantFrom(/^/u, /b/u, /^\P{Ll}/u, /\.$/u, /^$/u).map(line),
+);
 const limits = fc.record({
   minWords: fc.constantFrom(0, 1, 2, 5, 9),
   maxWords: fc.constantFrom(9, 12, 30, Number.POSITIVE_INFINITY, 1, 3),
@@ -107,26 +115,31 @@ describe("where it is cut", () => {
     [
       "a line that matches, and what is before the first",
       "x.\nA b.\nc.\nA d.",
-      { by: /^A/u },
+      { by: line(/^A/u) },
       ["x.\n", "A b.\nc.\n", "A d."],
     ],
-    ["a line inside a sentence: the piece starts where that does", "x. y\nA b. c", { by: /^A/u }, ["x. ", "y\nA b. c"]],
+    [
+      "a line inside a sentence: the piece starts where that does",
+      "x. y\nA b. c",
+      { by: line(/^A/u) },
+      ["x. ", "y\nA b. c"],
+    ],
     [
       "two lines in one sentence start one piece",
       "x. y\nA b\nA c. d.\nA e",
-      { by: /^A/u },
+      { by: line(/^A/u) },
       ["x. ", "y\nA b\nA c. d.\n", "A e"],
     ],
     [
       "a line of the end of a sentence starts the next one's piece",
       "a b\n--.\nc d",
-      { by: /^--/u },
+      { by: line(/^--/u) },
       ["a b\n--.\n", "c d"],
     ],
     [
       "CRLF is not torn, and no part of a line that is matched",
       "a.\r\nb.\r\nc.",
-      { by: /^b\.$/u },
+      { by: line(/^b\.$/u) },
       ["a.\r\n", "b.\r\nc."],
     ],
     ["quotes stay with what they close", 'He said "a." She "b."', { by: "sentence" }, ['He said "a." ', 'She "b."']],
@@ -143,14 +156,20 @@ describe("where it is cut", () => {
     [
       "large ones are cut between paragraphs",
       "a b.\n\nc. d e f.",
-      { by: /^x/u, maxWords: 4 },
+      { by: line(/^x/u), maxWords: 4 },
       ["a b.\n\n", "c. d e f."],
     ],
     [
       "where that leaves half of the limit empty, between sentences",
       "a.\n\nb c. d e f.",
-      { by: /^x/u, maxWords: 4 },
+      { by: line(/^x/u), maxWords: 4 },
       ["a.\n\nb c. ", "d e f."],
+    ],
+    [
+      "what is left behind a paragraph may not fit the next sentence either",
+      "a a a a a a.\n\nb. c c c c c c c c c c.",
+      { by: "chapter", maxWords: 10 },
+      ["a a a a a a.\n\n", "b. ", "c c c c c c c c c c."],
     ],
     ["a sentence is never cut", "a. b c d e. f", { by: "chapter", maxWords: 2 }, ["a. ", "b c d e. ", "f"]],
   ];
@@ -178,9 +197,28 @@ describe("limits", () => {
     fc.assert(property, { numRuns: 5000 });
   });
 
+  test("a text of short sentences is cut into as few parts as it takes, all of about the same size", () => {
+    const sentence = fc.tuple(fc.integer({ min: 1, max: 3 }), fc.constantFrom(". ", ". ", ".\n\n"));
+    const long = fc.array(sentence, { minLength: 20, maxLength: 200, size: "max" });
+    const property = fc.property(long, fc.integer({ min: 30, max: 60 }), (sentences, maxWords) => {
+      const text = sentences.map(([words, end]) => `${"word ".repeat(words)}${end}`).join("");
+      const { pieces } = cutText(text, { by: "chapter", minWords: 0, maxWords });
+      const total = countWords(text);
+      for (const { words } of pieces) {
+        expect(words).toBeLessThanOrEqual(maxWords);
+        // Two thirds of half the limit, or a third, if a paragraph ends there; a sentence less, as it may not fit.
+        if (pieces.length > 1) expect(words).toBeGreaterThanOrEqual(maxWords / 3 - 3);
+      }
+      if (!text.includes("\n")) expect(pieces.length).toBeLessThanOrEqual(Math.ceil(total / (maxWords - 3)));
+    });
+    fc.assert(property, { numRuns: 2000 });
+    const even = cutText("a b. ".repeat(50), { by: "chapter", minWords: 0, maxWords: 99 });
+    expect(even.pieces.map(({ words }) => words)).toEqual([50, 50]);
+  });
+
   test("what is said of a cut", () => {
     const text = "1.\n\nx y\nA a.\n\nb c d.\n\nA e.\n\n2.";
-    const cut = cutText(text, { by: /^(A|\d)/u, minWords: 0, maxWords: 2 });
+    const cut = cutText(text, { by: line(/^(A|\d)/u), minWords: 0, maxWords: 2 });
     expect(cut.pieces.map(({ words }) => words)).toEqual([4, 3, 2]);
     expect(cut).toMatchObject({ leftOut: 2, lines: 4, moved: 1, tooLarge: 2, tooSmall: 0 });
     expect(cutText(text, { by: "chapter", minWords: 10, maxWords: 99 })).toMatchObject({ lines: 0, tooSmall: 1 });
