@@ -60,6 +60,16 @@ export function makeSubfolder(path: string): void {
   });
 }
 
+/** Write a file that is not there yet, and see it to the disk; its name is there when the folder is (writeWhole). */
+export function writeNew(path: string, content: string): void {
+  const bytes = Buffer.from(content);
+  try {
+    writeBytes(path, bytes, true, path);
+  } catch (error) {
+    throw noRoomFor(bytes.length, path, error) ?? error;
+  }
+}
+
 /** Write a whole file or none: aside, to the disk, then renamed into place. */
 export function writeWhole(path: string, content: string | Uint8Array): void {
   writeAside(path, content, true);
@@ -78,21 +88,26 @@ function writeAside(path: string, content: string | Uint8Array, isSynced: boolea
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
   try {
-    change(`write ${path}`, "write the file", path, () => {
-      const file = openSync(temporary, "wx");
-      try {
-        for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-        if (isSynced) fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-    });
+    writeBytes(temporary, bytes, isSynced, path);
     change(`publish ${path}`, "rename the file", path, () => renameSync(temporary, path));
   } catch (error) {
     const room = noRoomFor(bytes.length, path, error);
     remove(temporary);
     throw room ?? error;
   }
+}
+
+/** @param told the path that messages name */
+function writeBytes(path: string, bytes: Uint8Array, isSynced: boolean, told: string): void {
+  change(`write ${told}`, "write the file", told, () => {
+    const file = openSync(path, "wx");
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      if (isSynced) fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  });
 }
 
 /**
