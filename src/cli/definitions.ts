@@ -2,6 +2,8 @@ import { availableParallelism } from "node:os";
 import type { CommandDefinition } from "./command.ts";
 import {
   archiveName,
+  cutBy,
+  cutWords,
   dimensions,
   type FlagValues,
   MAX_THREADS,
@@ -54,6 +56,32 @@ const storageBackend = valued(
   "STORAGE_BACKEND, else local",
 );
 const stateDir = valued("the state directory", "DIR", text("a folder"), null, "FOLD_STATE_DIR, else fold_state");
+
+export const stageFlags = {
+  by: {
+    ...valued(
+      "what starts a piece; a REGEX is tried on each line",
+      "chapter|paragraph|sentence|REGEX",
+      cutBy,
+      "chapter" as const,
+      "chapter",
+    ),
+    choices: cutWords,
+  },
+  minWords: valued("join pieces of fewer words to their neighbours", "N", wholeNumber(1), 0),
+  maxWords: valued(
+    "cut pieces of more words, between paragraphs or else sentences; one sentence stays whole",
+    "N",
+    wholeNumber(1),
+    Number.POSITIVE_INFINITY,
+  ),
+  dryRun: toggle("list the pieces and write nothing"),
+  force: toggle("replace what was staged under the same name before"),
+  stateDir,
+  storageBackend,
+  json,
+  quiet,
+};
 
 export const workFlags = {
   mode: oneOf("all jobs until nothing is left, or one", ["continuous", "one-shot"], "continuous"),
@@ -142,6 +170,21 @@ export const definitions: readonly CommandDefinition[] = [
       ["run - --no-archive --json < book.txt", "fold standard input, keep nothing"],
     ],
     load: () => import("./run.ts"),
+  },
+  {
+    name: "stage",
+    summary: "cut big texts into inputs, never inside a sentence",
+    parameters: "FILE...",
+    atLeast: 1,
+    atMost: Infinity,
+    flags: stageFlags,
+    examples: [
+      ["stage book.txt --dry-run", "the chapters that would become inputs"],
+      ["stage book.txt --min-words 2000 --max-words 10000", "chapters, the short ones joined, the long ones cut"],
+      ["stage play.txt --by '^SCENE '", "a piece for each line that begins so"],
+      ["stage letters/ --by paragraph --min-words 5000", "paragraphs of all *.txt in a folder, joined"],
+    ],
+    load: () => import("./stage.ts"),
   },
   {
     name: "work",
@@ -301,6 +344,7 @@ export const definitions: readonly CommandDefinition[] = [
 ];
 
 export type RunFlags = FlagValues<typeof runFlags>;
+export type StageFlags = FlagValues<typeof stageFlags>;
 export type WorkFlags = FlagValues<typeof workFlags>;
 export type StatusFlags = FlagValues<typeof statusFlags>;
 export type JobFlags = FlagValues<typeof jobFlags>;

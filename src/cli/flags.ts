@@ -151,6 +151,20 @@ export function memory(text: string): number {
   return value >= 1 ? Math.floor(value) : refuse(text, "bytes, an amount such as 800MB or 2GB, or a share such as 50%");
 }
 
+/** Where to cut a text: one of three words, else a pattern for lines. */
+export function cutBy(text: string): (typeof cutWords)[number] | RegExp {
+  const word = cutWords.find((candidate) => candidate === text);
+  if (word !== undefined) return word;
+  const allowed = `${cutWords.join(", ")} or a regular expression for lines, for instance '^Scene \\d+'`;
+  try {
+    if (text !== "") return new RegExp(text, "u");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.replace(/^.*?: /, "") : String(error);
+    throw new FoldError("usage", `cannot be ${JSON.stringify(text)}: ${reason}`, `give ${allowed}`);
+  }
+  return refuse(text, allowed);
+}
+
 /** Any text but an empty one. */
 export function text(what: string): (value: string) => string {
   return (value) => (value.trim() === "" ? refuse(value, what) : value);
@@ -168,6 +182,8 @@ export function archiveName(value: string): string {
   return isFileName ? value : refuse(value, "a name without slashes that does not start with a dot");
 }
 
+/** What `cutBy` takes besides patterns. */
+export const cutWords = ["chapter", "paragraph", "sentence"] as const;
 export const MAX_THREADS = 1024;
 const MAX_SHARDS = 1_000_000;
 const MAX_SECONDS = 86_400;
