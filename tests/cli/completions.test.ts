@@ -42,6 +42,7 @@ test.if(bash !== null)("bash completes commands, options, values and topics", as
   expect(await complete("fold", "ex")).toEqual(["export"]);
   expect(await complete("fold", "run", "--max")).toEqual(["--max-dims"]);
   expect(await complete("fold", "export", "x", "--format", "")).toEqual(["lines", "jsonl"]);
+  expect(await complete("fold", "stage", "x", "--by", "p")).toEqual(["paragraph"]);
   expect(await complete("fold", "run", "--threads", "")).toEqual([]);
   expect(await complete("fold", "run", "a ")).toEqual(["a book.txt"]);
   expect(await complete("fold", "help", "env")).toEqual(["environment"]);

@@ -6,6 +6,7 @@ import type { StageReport } from "../../src/cli/stage.ts";
 import { type CallOptions, call, report, start, withFolder } from "../support/binary.ts";
 import { sentencesOf } from "../support/brute-force.ts";
 import { samplePath, sampleText } from "../support/sample.ts";
+import { mountSmallDisk, unmount } from "../support/small-disk.ts";
 
 const day = "^(Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\\.";
 const book = "CHAPTER I.\n\nA b. C d,\ne f.\n\nCHAPTER II.\n\nG h. I j.\n";
@@ -278,6 +279,24 @@ describe("mistakes", () => {
       expect(ended.exit).toBe(3);
       expect(ended.stderr).toContain("1 of 2 texts could not be staged");
       expect(readdirSync(join(cwd, "fold_state/input"))).toEqual(["good"]);
+    });
+  });
+
+  test("a device without space: said, and nothing stays", async () => {
+    await withFolder(async (folder) => {
+      const disk = join(folder, "disk");
+      if (!mountSmallDisk(disk, 200)) {
+        console.warn("A small file system cannot be mounted here: no space left is not tested.");
+        return;
+      }
+      try {
+        const ended = await call(["stage", samplePath, "--by", "sentence", "--state-dir", disk]);
+        expect(ended.stderr).toMatch(/no space left on the device; it needs \d+ bytes/);
+        expect([ended.exit, ended.stdout]).toEqual([1, ""]);
+        expect(readdirSync(join(disk, "input"))).toEqual([]);
+      } finally {
+        unmount(disk);
+      }
     });
   });
 
