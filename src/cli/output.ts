@@ -2,8 +2,6 @@ import { write, writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import type { Config } from "../config.ts";
 
-export * from "./text.ts";
-
 const STDOUT = 1;
 const STDERR = 2;
 /** Lines wait for each other up to so many characters. */

@@ -8,6 +8,7 @@ import { formatBytes, formatCount, formatDuration, formatTable } from "./text.ts
 
 /** So many waiting jobs and archives are listed; --json has all. */
 const MOST_LISTED = 20;
+const LONGEST_LINEAGE = 60;
 const WATCH_MS = 2_000;
 
 /** What is in a storage at one moment. */
@@ -124,5 +125,10 @@ function waitingRow({ id, name, size_bytes, failures }: JobEntry): string[] {
 }
 
 function doneRow({ name, orthos, size_bytes, lineage }: ArchiveEntry): string[] {
-  return [name, `${formatCount(orthos)} orthos`, formatBytes(size_bytes), lineage];
+  return [name, `${formatCount(orthos)} orthos`, formatBytes(size_bytes), shorten(lineage)];
+}
+
+/** A lineage names every text there was; its beginning says enough in a list. */
+function shorten(lineage: string): string {
+  return lineage.length <= LONGEST_LINEAGE ? lineage : `${lineage.slice(0, LONGEST_LINEAGE - 1)}…`;
 }

@@ -22,8 +22,9 @@ const TASK_WEIGHT_MANY_DIMS = 10_000;
  * Cut the whole walk into tasks, from the text alone.
  *
  * Borders are decided word by word: after an origin word stands a border if the hash of the word falls below its
- * weight's share of a task; an origin word that outweighs a task is cut likewise between the words next to it. So the number of borders follows the
- * weight, every machine cuts alike, and a border moves only where the text around it changed.
+ * weight's share of a task; an origin word that outweighs a task is cut likewise between the words next to it. So the
+ * number of borders follows the weight, every machine cuts alike, and a border moves only where the text around it
+ * changed.
  *
  * @param words the vocabulary, for the hashes
  */
