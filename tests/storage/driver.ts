@@ -74,4 +74,5 @@ const orders = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
 if (command === "claim-all") await claimAll(storage, orders);
 else if (command === "hold") await hold(storage, orders);
 else await doJob(storage, signal as NodeJS.Signals, Number(count), merges === "merges");
-process.stdin.destroy();
+// Standard input may stay open for ever; all that was said is written.
+process.exit(0);
