@@ -79,6 +79,11 @@ const explanations: Readonly<Record<string, Explanation>> = {
   },
   EDQUOT: { code: "no_space", what: "your disk quota is used up", hint: "free some space, then run the command again" },
   EROFS: { code: "read_only", what: "the file system is read-only", hint: "choose another place to write to" },
+  EXDEV: {
+    code: "usage",
+    what: "its new place is on another file system",
+    hint: "keep the whole state directory on one file system",
+  },
   EMFILE: {
     code: "failed",
     what: "too many open files",

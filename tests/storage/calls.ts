@@ -28,6 +28,8 @@ export function callsOf(
       writeTinyArchive(file, attempt.name, '"late"', "late words.\n");
       return storage.writeArchive(attempt, file);
     },
+    "writeArchive of a file that went with the folder": () =>
+      storage.writeArchive(attempt, join(attempt.folder, "gone.tar.zst")),
     completeJob: () => storage.completeJob(attempt),
     "abandonJob with its work": () => storage.abandonJob(attempt, true),
     "abandonJob without its work": () => storage.abandonJob(attempt, false),

@@ -26,7 +26,7 @@ export class Staleness {
   /** Nothing is freed before, by the monotonic clock. */
   private trusted_from_ms = -Infinity;
   /** Signs of life from the future, and when they were seen first, by the monotonic clock. */
-  private readonly future = new Map<string, { readonly sign_ms: number; readonly seen_ms: number }>();
+  private readonly future = new Map<string, { readonly signs: string; readonly seen_ms: number }>();
 
   constructor(
     private readonly clock: Clock,
@@ -45,16 +45,19 @@ export class Staleness {
 
   /** How long nothing was heard of the attempt of a folder, in ms. */
   silence_ms(folder: WorkFolder): number {
-    const sign_ms = signOfLife_ms(folder);
+    const { claimed_ms, beat_ms } = signsOfLife(folder);
+    const sign_ms = Math.max(claimed_ms, beat_ms);
     const wall_ms = this.clock.wall_ms();
     if (sign_ms <= wall_ms + FUTURE_MS) {
       this.future.delete(folder.path);
       return Math.max(0, wall_ms - sign_ms);
     }
+    // Both, because a heartbeat after the clock was set back is older than the claim, and a sign of life all the same.
+    const signs = `${claimed_ms} ${beat_ms}`;
     const now_ms = this.clock.monotonic_ms();
     const seen = this.future.get(folder.path);
-    if (seen?.sign_ms === sign_ms) return now_ms - seen.seen_ms;
-    this.future.set(folder.path, { sign_ms, seen_ms: now_ms });
+    if (seen?.signs === signs) return now_ms - seen.seen_ms;
+    this.future.set(folder.path, { signs, seen_ms: now_ms });
     return 0;
   }
 
@@ -66,9 +69,7 @@ export class Staleness {
   }
 }
 
-/** When something was last heard of an attempt: its claim, or its last heartbeat. */
-function signOfLife_ms({ token, path }: WorkFolder): number {
-  const claimed_ms = Number.parseInt(token, 36);
-  const beat_ms = readHeartbeat(path)?.at_ms ?? 0;
-  return Math.max(claimed_ms, beat_ms);
+/** When an attempt was claimed, and when its last heartbeat was. */
+function signsOfLife({ token, path }: WorkFolder): { claimed_ms: number; beat_ms: number } {
+  return { claimed_ms: Number.parseInt(token, 36), beat_ms: readHeartbeat(path)?.at_ms ?? 0 };
 }
