@@ -32,6 +32,14 @@ const maxDims = valued("most dimensions of an ortho", "N|all", dimensions, 2, "2
 const minVolume = valued("leave out orthos of less volume", "V", wholeNumber(1), 1, "1");
 const outDir = valued("folder for the archives", "DIR", text("a folder"), null, "archives in the state directory");
 const name = valued("name of the archive", "NAME", archiveName, null, "the text's");
+const storageBackend = valued(
+  "where jobs are kept",
+  "local",
+  text("the name of a backend"),
+  null,
+  "STORAGE_BACKEND, else local",
+);
+const stateDir = valued("the state directory", "DIR", text("a folder"), null, "FOLD_STATE_DIR, else fold_state");
 
 export const runFlags = {
   maxDims,
@@ -47,15 +55,6 @@ export const runFlags = {
   json,
   quiet,
 };
-
-const storageBackend = valued(
-  "where jobs are kept",
-  "local",
-  text("the name of a backend"),
-  null,
-  "STORAGE_BACKEND, else local",
-);
-const stateDir = valued("the state directory", "DIR", text("a folder"), null, "FOLD_STATE_DIR, else fold_state");
 
 export const stageFlags = {
   by: {
@@ -105,7 +104,7 @@ export const statusFlags = {
 
 export const jobFlags = { json, stateDir, storageBackend };
 
-export const showFlags = { json };
+export const showFlags = { json, stateDir, storageBackend };
 
 export const exportFlags = {
   shape: valued("only this shape, dims in any order", "3x3", shape, null),
@@ -114,6 +113,8 @@ export const exportFlags = {
   origin: valued("only orthos that start with this word", "WORD", singleWord, null),
   limit: valued("stop after so many orthos", "N", wholeNumber(0), null, "none"),
   format: oneOf("canonical lines, or one JSON object a line", ["lines", "jsonl"], "lines"),
+  stateDir,
+  storageBackend,
 };
 
 export const mergeFlags = {
@@ -123,11 +124,15 @@ export const mergeFlags = {
   fresh,
   json,
   quiet,
+  stateDir,
+  storageBackend,
 };
 
 export const verifyFlags = {
   sample: valued("check the orthos of this share of the chunks, for instance 1/30", "P", share, 1, "1"),
   json,
+  stateDir,
+  storageBackend,
 };
 
 export const estimateFlags = {
@@ -243,7 +248,8 @@ export const definitions: readonly CommandDefinition[] = [
     atMost: 1,
     flags: showFlags,
     examples: [
-      ["show fold_state/archives/book.tar.zst", "for people"],
+      ["show fold_state/archives/book.tar.zst", "a file"],
+      ["show book", "an archive of the state directory, by the name that status tells"],
       ["show book.tar.zst --json", "for programs"],
     ],
     endsAtOnce: true,

@@ -1,6 +1,6 @@
 import { type Chunk, visitOrthos } from "../archive/chunk.ts";
-import { Archive } from "../archive/reader.ts";
 import { volumeOf } from "../core/shapes.ts";
+import { openNamed } from "./archive-files.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { ExportFlags } from "./definitions.ts";
 import { LineBuffer } from "./line-buffer.ts";
@@ -9,12 +9,10 @@ import { LineBuffer } from "./line-buffer.ts";
 const ENOUGH = Symbol("enough");
 
 /** `fold export ARCHIVE`: chunk by chunk, in constant memory; chunks without a match are not read or not decoded. */
-export async function execute(
-  { parameters, flags }: CommandArguments<ExportFlags>,
-  { output }: CommandIo,
-): Promise<number> {
+export async function execute({ parameters, flags }: CommandArguments<ExportFlags>, io: CommandIo): Promise<number> {
   if (flags.limit === 0) return 0;
-  const archive = await Archive.open(parameters[0]);
+  const { output } = io;
+  const archive = await openNamed(parameters[0], flags, io);
   const lines = new LineBuffer(flags.format, (bytes) => output.writeNow(bytes));
   try {
     const filter = {

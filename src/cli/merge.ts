@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Archive } from "../archive/reader.ts";
 import { FoldError } from "../errors.ts";
 import { copyChunks, planMerge } from "../jobs/merge-archives.ts";
+import { ArchiveFiles } from "./archive-files.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { MergeFlags } from "./definitions.ts";
 import { archivePath, type FoldInput, foldInput, makeFolder, printSummary, reportExisting } from "./fold.ts";
@@ -13,14 +14,16 @@ export async function execute({ parameters, flags }: CommandArguments<MergeFlags
     throw new FoldError("usage", "a merge takes two archives or more", "name them one after the other");
   }
   const archives: Archive[] = [];
+  const files = new ArchiveFiles(flags, io);
   try {
-    for (const path of parameters) archives.push(await Archive.open(path));
+    for (const named of parameters) archives.push(await Archive.open(await files.find(named)));
     const report = await merge(archives, flags, io);
     if (flags.json) io.output.json(report);
     else if (!flags.quiet) printSummary(report, io);
     return 0;
   } finally {
     for (const archive of archives) archive.close();
+    files.close();
   }
 }
 

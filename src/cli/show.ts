@@ -1,5 +1,5 @@
 import type { Source } from "../archive/manifest.ts";
-import { Archive } from "../archive/reader.ts";
+import { openNamed } from "./archive-files.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { ShowFlags } from "./definitions.ts";
 import { drawOrtho } from "./grid.ts";
@@ -11,13 +11,12 @@ import { formatBytes, formatCount, formatCounted, formatTable } from "./text.ts"
 const MAX_SOURCES = 10;
 
 /** `fold show ARCHIVE`. */
-export async function execute(
-  { parameters, flags }: CommandArguments<ShowFlags>,
-  { output }: CommandIo,
-): Promise<number> {
-  const archive = await Archive.open(parameters[0]);
+export async function execute({ parameters, flags }: CommandArguments<ShowFlags>, io: CommandIo): Promise<number> {
+  const { output } = io;
+  const [named] = parameters;
+  const archive = await openNamed(named, flags, io);
   try {
-    const file = { path: archive.path, bytes: archive.sizeBytes, tarSha256: await archive.tarSha256() };
+    const file = { path: named, bytes: archive.sizeBytes, tarSha256: await archive.tarSha256() };
     const report = describeArchive(archive.manifest, file);
     if (flags.json) output.json(report);
     else for (const line of showLines(report, archive.manifest.sources, output)) output.line(line);

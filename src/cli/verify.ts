@@ -1,4 +1,5 @@
 import { type VerifyProgress, type VerifyResult, verifyArchive } from "../archive/verify.ts";
+import { ArchiveFiles } from "./archive-files.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { VerifyFlags } from "./definitions.ts";
 import type { Output } from "./output.ts";
@@ -7,22 +8,22 @@ import { formatBytes, formatCount, formatCounted, formatDuration } from "./text.
 const REDRAW_MS = 100;
 
 /** `fold verify ARCHIVE`: exit code 0 for a sound archive, 1 for any other. */
-export async function execute(
-  { parameters, flags }: CommandArguments<VerifyFlags>,
-  { output, signal }: CommandIo,
-): Promise<number> {
-  const [path] = parameters;
+export async function execute({ parameters, flags }: CommandArguments<VerifyFlags>, io: CommandIo): Promise<number> {
+  const { output, signal } = io;
+  const [named] = parameters;
+  const files = new ArchiveFiles(flags, io);
   const started = performance.now();
   const onProgress = progressLine(output);
   let result: VerifyResult;
   try {
-    result = await verifyArchive(path, { sample: flags.sample, signal, onProgress });
+    result = await verifyArchive(await files.find(named), { sample: flags.sample, signal, onProgress });
   } finally {
+    files.close();
     if (output.isErrorTerminal) output.error("\r\x1b[K");
   }
   const elapsed_ms = Math.round(performance.now() - started);
-  if (flags.json) output.json({ archive: path, ...result, sample: flags.sample, elapsed_ms });
-  else printResult(path, result, elapsed_ms, output);
+  if (flags.json) output.json({ archive: named, ...result, sample: flags.sample, elapsed_ms });
+  else printResult(named, result, elapsed_ms, output);
   return result.ok ? 0 : 1;
 }
 
@@ -37,10 +38,10 @@ function progressLine(output: Output): (progress: VerifyProgress) => void {
   };
 }
 
-function printResult(path: string, result: VerifyResult, elapsed_ms: number, output: Output): void {
+function printResult(named: string, result: VerifyResult, elapsed_ms: number, output: Output): void {
   const { ok, problems, problem_count } = result;
   const verdict = ok ? output.style("green", "sound") : output.style("red", "damaged");
-  output.line(`${output.style("bold", path)}: ${verdict}`);
+  output.line(`${output.style("bold", named)}: ${verdict}`);
   const hash = result.tar_sha256_is_stated
     ? "compared with the one in the file"
     : "the file states none to compare with";

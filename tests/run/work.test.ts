@@ -81,7 +81,7 @@ describe("fold work", () => {
       expect(both.map(({ exit }) => exit)).toEqual([0, 0]);
       const { archives, done } = await statusOf(state);
       expect(done).toBe(1);
-      const merged = await report(["show", join(state, "archives", `${archives[0].name}.tar.zst`)]);
+      const merged = await report(["show", archives[0].name, "--state-dir", state]);
       expect(merged.content_sha256).toBe(all.content_sha256);
       expect([...merged.lineage.matchAll(/[()]/g)]).toHaveLength(4);
     });

@@ -144,7 +144,7 @@ async function statusOf(state: string): Promise<Status> {
 }
 
 async function contentOf(state: string, name: string): Promise<string | null> {
-  return (await report(["show", join(state, "archives", `${name}.tar.zst`)])).content_sha256;
+  return (await report(["show", name, "--state-dir", state])).content_sha256;
 }
 
 function filesIn(folder: string): string[] {

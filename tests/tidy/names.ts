@@ -20,7 +20,7 @@ const topLevel = [
 // Taken apart so that the rule does not find itself.
 const unfinished = new RegExp(`\\b(${["TO" + "DO", "FIX" + "ME"].join("|")})\\b`);
 const overlook = /@ts-(ignore|nocheck|expect-error)\b/;
-const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)*$/;
+const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*$/;
 
 function linesMatching(path: string, text: string, pattern: RegExp): string[] {
   return text.split("\n").flatMap((line, i) => {
