@@ -2,6 +2,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { inNewFolder } from "../../src/storage/local/claim-texts.ts";
 import { interceptChanges } from "../../src/storage/local/files.ts";
 import { LocalStorage } from "../../src/storage/local/local-storage.ts";
 import { foldErrorOf } from "../support/folds.ts";
@@ -70,6 +71,32 @@ test("a text that is taken away before its claim is none", async () => {
   rmSync(join(place.folder, "input/b.txt"));
   expect((await claim(storage)).name).toBe("c");
   expect(await storage.claimNextJob(wanted())).toBeNull();
+});
+
+test("a rename that says it failed and did not takes no text away", () => {
+  const { scratch } = newPlace();
+  const ends = [
+    () => null,
+    () => {
+      throw new Error("planted");
+    },
+  ];
+  for (const [number, end] of ends.entries()) {
+    const folder = join(scratch, `job-${number}`);
+    const claimInto = (isRenamed: boolean) => () => {
+      if (isRenamed) writeFileSync(join(folder, "source.txt"), text);
+      return end();
+    };
+    const attempt = (isRenamed: boolean) => {
+      try {
+        inNewFolder(folder, claimInto(isRenamed));
+      } catch {
+        // The planted one.
+      }
+      return existsSync(folder);
+    };
+    expect([attempt(false), attempt(true)]).toEqual([false, true]);
+  }
 });
 
 test("a text whose record is damaged is put aside, not thrown away", async () => {

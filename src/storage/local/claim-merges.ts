@@ -7,7 +7,7 @@ import { makeSubfolder, remove } from "./files.ts";
 import type { Layout } from "./layout.ts";
 import { attemptOf, inputPath } from "./ownership.ts";
 import { putBack } from "./shelving.ts";
-import { folderPath, type JobRecord, newToken, writeRecord } from "./work-folder.ts";
+import { folderPath, type JobRecord, newToken, writeFirstRecord } from "./work-folder.ts";
 
 /**
  * A failed try means that another worker has taken one of the two: somebody always gets on. More tries than this are a
@@ -96,7 +96,7 @@ async function claimPair(
   };
   makeSubfolder(folder);
   try {
-    writeRecord(folder, record);
+    writeFirstRecord(folder, record);
     const isComplete = archives.every((name, number) => shelf.take(name, inputPath(folder, number)));
     if (isComplete) return attemptOf(folder, record, worker);
   } catch (error) {

@@ -5,7 +5,7 @@ import type { Clock } from "./clock.ts";
 import { makeSubfolder, move, remove } from "./files.ts";
 import { idOfInput, type Layout, nameOfInput, textsBelow } from "./layout.ts";
 import { attemptOf, SOURCE } from "./ownership.ts";
-import { folderPath, type JobRecord, newToken, workFolders, writeRecord } from "./work-folder.ts";
+import { folderPath, type JobRecord, newToken, workFolders, writeFirstRecord } from "./work-folder.ts";
 
 /**
  * Claims texts from input/: first a folder of one's own with the job's record, then the text is renamed into it.
@@ -55,7 +55,7 @@ export class TextClaims {
       worker: wanted.worker,
     };
     return inNewFolder(folder, () => {
-      writeRecord(folder, record);
+      writeFirstRecord(folder, record);
       return move(text, join(folder, SOURCE)) ? attemptOf(folder, record, wanted.worker) : null;
     });
   }
@@ -70,12 +70,16 @@ export function inNewFolder(folder: string, claim: () => Attempt | null): Attemp
   makeSubfolder(folder);
   try {
     const attempt = claim();
-    if (attempt === null) remove(folder);
+    if (attempt === null) removeUnlessClaimed(folder);
     return attempt;
   } catch (error) {
     if (!existsSync(folder)) return null;
-    // What was claimed already must not go with the folder: recovery gives it back.
-    if (!existsSync(join(folder, SOURCE))) remove(folder);
+    removeUnlessClaimed(folder);
     throw error;
   }
+}
+
+/** Some network file systems rename and say that they could not: the text must not go with the folder. */
+function removeUnlessClaimed(folder: string): void {
+  if (!existsSync(join(folder, SOURCE))) remove(folder);
 }

@@ -4,7 +4,13 @@ import { join, relative, sep } from "node:path";
 import { fromSystemError } from "../../errors.ts";
 import { isMissing } from "./files.ts";
 
-/** The folders of a state directory. */
+/**
+ * The folders of a state directory. All of it must be on one file system, as jobs go through it by renames.
+ *
+ * A text in input/ is a file whose name ends in `.txt`, in any sub-folder. It is taken as it is at that moment, so put
+ * it there whole: write it under another name (`book.txt.part`, `.book.txt`) or beside, and `mv` it. Hidden files and
+ * folders are left alone, and so are symbolic links: what they lead to is not the state directory's to take away.
+ */
 export interface Layout {
   readonly root: string;
   readonly input: string;

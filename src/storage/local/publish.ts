@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { FoldError } from "../../errors.ts";
 import type { ArchiveEntry, Attempt } from "../port.ts";
 import { type ArchiveShelf, describe } from "./archive-shelf.ts";
-import { move, readIfThere, remove, writeWhole } from "./files.ts";
+import { move, readIfThere, remove, writeQuickly } from "./files.ts";
 import { pathOfName } from "./names.ts";
 import { ARCHIVE, asOwner, ENTRY, isOwned, lost } from "./ownership.ts";
 import { shelve } from "./shelving.ts";
@@ -31,7 +31,8 @@ export async function keepArchive(attempt: Attempt, file: string): Promise<void>
   asOwner(attempt, () => {
     const place = join(attempt.folder, ARCHIVE);
     if (file !== place && !move(file, place)) throw lost(attempt.id);
-    writeWhole(join(attempt.folder, ENTRY), JSON.stringify({ ...entry, name: pathOfName(entry.name) }));
+    // Not waited for: a done folder whose entry a power cut has damaged is folded again (isPublishable).
+    writeQuickly(join(attempt.folder, ENTRY), JSON.stringify({ ...entry, name: pathOfName(entry.name) }));
   });
 }
 

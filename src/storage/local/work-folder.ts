@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fromSystemError } from "../../errors.ts";
 import type { JobKind, JobProgress } from "../port.ts";
-import { isMissing, readIfThere, writeQuickly, writeWhole } from "./files.ts";
+import { isMissing, readIfThere, writeBeforeMove, writeQuickly, writeWhole } from "./files.ts";
 
 /**
  * The folder of a job in `in_process/`. Its name says whose it is, so a rename is a change of owner:
@@ -93,6 +93,11 @@ export function readRecord(path: string): JobRecord | null {
 
 export function writeRecord(path: string, record: JobRecord): void {
   writeWhole(join(path, RECORD), JSON.stringify(record));
+}
+
+/** The record of a job that is just being claimed: what is claimed is moved in next. */
+export function writeFirstRecord(path: string, record: JobRecord): void {
+  writeBeforeMove(join(path, RECORD), JSON.stringify(record));
 }
 
 /** Where the record is: a folder without one is no job's. */
