@@ -40,12 +40,32 @@ async function takeOver(place: LocalPlace): Promise<void> {
   await finishAll(storage);
 }
 
-/** Stop a process before its Nth change; what it says in the end, and the change, null when it makes fewer. */
-async function stopAndWake(place: LocalPlace, number: number): Promise<{ change: string | null; end: string }> {
+/** Another worker recovers and claims what is left; it finishes that when it is told to. */
+async function beginToTakeOver(place: LocalPlace): Promise<() => Promise<void>> {
+  place.pass(GRACE_MS + 1_000);
+  const storage = place.open();
+  await storage.reclaimStale();
+  const attempt = await storage.claimNextJob(wanted({ merges: true }));
+  return async () => {
+    if (attempt !== null) await finish(storage, attempt);
+  };
+}
+
+/**
+ * Stop a process before its Nth change.
+ *
+ * @param meanwhile what another does while it is stopped; what that returns is done when the process has ended
+ * @returns what it says in the end, and the change, null when it makes fewer
+ */
+async function stopAndWake(
+  place: LocalPlace,
+  number: number,
+  meanwhile: (place: LocalPlace) => Promise<unknown>,
+): Promise<{ change: string | null; end: string }> {
   const { child, lines } = drive(place, "job", "SIGSTOP", String(number), "merges");
   const line = await lines.next();
   if (!line.startsWith("before ")) return { change: null, end: line };
-  await takeOver(place);
+  const later = await meanwhile(place);
   // More than once: on a busy machine it may not have stopped yet when it is woken.
   const waking = setInterval(() => child.kill("SIGCONT"), 20);
   try {
@@ -53,18 +73,22 @@ async function stopAndWake(place: LocalPlace, number: number): Promise<{ change:
   } finally {
     clearInterval(waking);
     await child.exited;
+    if (typeof later === "function") await later();
   }
 }
 
 test.each([
-  ["a text", text],
-  ["a merge", merge],
-] as const)("%s: a worker that is stopped before a change and woken harms nothing", async (_, { prepare, texts }) => {
+  ["a text, which another finishes meanwhile", text, takeOver],
+  ["a text, which another has begun meanwhile", text, beginToTakeOver],
+  ["a merge, which another finishes meanwhile", merge, takeOver],
+  ["a merge, which another has begun meanwhile", merge, beginToTakeOver],
+] as const)("a worker at %s: stopped before a change and woken it harms nothing", async (_, job, meanwhile) => {
+  const { prepare, texts } = job;
   for (let number = 1; number < MOST_CHANGES; number++) {
     const place = new LocalPlace(quickParent);
     try {
       await prepare(place);
-      const { change, end } = await stopAndWake(place, number);
+      const { change, end } = await stopAndWake(place, number, meanwhile);
       // Completed: it was stopped when its archive was safe. Nothing to do: before its claim.
       expect({ change, end }).toEqual({
         change,

@@ -1,0 +1,126 @@
+// Another worker acts between two steps of a call: the hook before a change is where it gets its turn.
+import { afterAll, expect, test } from "bun:test";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { interceptChanges, move } from "../../src/storage/local/files.ts";
+import type { Attempt } from "../../src/storage/port.ts";
+import { textOfSize } from "./cases/merges.ts";
+import { LocalPlace, quickParent } from "./local-place.ts";
+import { claim, codeOf, finish, finishAll, GRACE_MS, handOver, publish, textsIn, wanted } from "./place.ts";
+
+const places: LocalPlace[] = [];
+afterAll(async () => {
+  for (const place of places) await place.remove();
+});
+
+async function newPlace(...texts: readonly string[]): Promise<LocalPlace> {
+  const place = new LocalPlace(quickParent);
+  places.push(place);
+  for (const name of texts) await place.putText(name, `${name} two three.\n`);
+  return place;
+}
+
+/** Do something; once, before the first change whose name has this piece, let another have its turn. */
+async function withInterruption<T>(piece: string, turn: () => unknown, work: () => Promise<T>): Promise<T> {
+  let hasHad = false;
+  const restore = interceptChanges((change) => {
+    if (hasHad || !change.includes(piece)) return;
+    hasHad = true;
+    turn();
+  });
+  try {
+    return await work();
+  } finally {
+    restore();
+    expect(hasHad).toBe(true);
+  }
+}
+
+/** A grace period later; the folders are taken over before this returns, the rest is awaited by whoever asked. */
+function reclaim(place: LocalPlace): Promise<number> {
+  place.pass(GRACE_MS + 1_000);
+  return place.open().reclaimStale();
+}
+
+test("a job that is lost in the middle of its completion is not completed", async () => {
+  const place = await newPlace("book");
+  const storage = place.open();
+  const attempt = await claim(storage);
+  await handOver(storage, attempt);
+  let reclaimed: Promise<number> = Promise.resolve(0);
+  const complete = () =>
+    withInterruption(
+      ".done",
+      () => {
+        reclaimed = reclaim(place);
+      },
+      async () => storage.completeJob(attempt),
+    );
+  expect(await codeOf(complete)).toBe("lease_lost");
+  expect(await reclaimed).toBe(1);
+  expect(await storage.listArchives()).toEqual([]);
+  await finishAll(storage);
+  expect(await textsIn(storage)).toEqual(["book"]);
+});
+
+test.each(["heartbeat.json", "free"])(
+  "a job that is lost while it is given back, before %s, is lost",
+  async (piece) => {
+    const place = await newPlace("book");
+    const storage = place.open();
+    const attempt = await claim(storage);
+    await storage.heartbeat(attempt, { share: 0, orthos: 0 });
+    let successor: Promise<Attempt | null> = Promise.resolve(null);
+    const turn = () => {
+      successor = reclaim(place).then(() => claim(place.open()));
+    };
+    expect(await codeOf(() => withInterruption(piece, turn, async () => storage.abandonJob(attempt, true)))).toBe(
+      "lease_lost",
+    );
+    await finish(place.open(), (await successor) as Attempt);
+    expect(await textsIn(storage)).toEqual(["book"]);
+  },
+);
+
+test("two texts of one name that are at work at once do not get in each other's way", async () => {
+  const place = await newPlace("book");
+  const storage = place.open();
+  let other: Promise<Attempt | null> = Promise.resolve(null);
+  const turn = () => {
+    // Between the look at what is at work and the claim: the text goes, and a new one comes under its name.
+    other = place.open().claimNextJob(wanted());
+    writeFileSync(join(place.folder, "input/book.txt"), "a new text.\n");
+  };
+  const first = await withInterruption("/in_process/book", turn, () => claim(storage));
+  const second = (await other) as Attempt;
+  expect(second.id).toBe(first.id);
+  await storage.abandonJob(first, true);
+  await storage.abandonJob(second, true);
+  expect((await storage.listJobs()).map(({ state }) => state)).toEqual(["waiting", "waiting"]);
+  await storage.cancelJob(first.id);
+  await finishAll(storage, false);
+  await storage.retryJob(first.id);
+  await finishAll(storage, false);
+  expect(await textsIn(storage)).toEqual(["book", "book"]);
+  expect((await storage.listArchives()).length).toBe(2);
+});
+
+test("a merge whose second archive is taken by another puts the first one back", async () => {
+  const place = await newPlace();
+  for (let i = 1; i <= 3; i++) await publish(place, `text-${i}`, textOfSize(i));
+  const storage = place.open();
+  const taken = join(place.scratch, "taken.tar.zst");
+  const turn = () => expect(move(join(place.folder, "archives/text-2.tar.zst"), taken)).toBe(true);
+  const merge = await withInterruption("input-1", turn, () => claim(storage, { merges: true }));
+  expect([...merge.archives]).toEqual(["text-1", "text-3"]);
+  expect(existsSync(taken)).toBe(true);
+});
+
+test("a move tells what is gone from what has no place to go to", async () => {
+  const { scratch } = await newPlace();
+  const [file, gone] = [join(scratch, "file"), join(scratch, "gone")];
+  writeFileSync(file, "");
+  expect(move(gone, join(scratch, "other"))).toBe(false);
+  expect(await codeOf(() => move(file, join(gone, "file")))).toBe("not_found");
+  expect(move(file, gone)).toBe(true);
+});
