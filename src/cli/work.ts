@@ -138,8 +138,9 @@ function printJson(event: WorkEvent, { output }: CommandIo): void {
 
 /** The end of the loop: what came of it, and the exit code. */
 function conclude(summary: WorkSummary, request: WorkRequest, flags: WorkFlags, { output }: CommandIo): number {
-  const { done, failed, lost, orthos, tooLarge } = summary;
-  if (flags.json) output.json({ event: "end", done, failed, lost, orthos, too_large: tooLarge.map(({ id }) => id) });
+  const { done, failed, lost, orthos, tooLarge, unmerged } = summary;
+  const too_large = tooLarge.map(({ id }) => id);
+  if (flags.json) output.json({ event: "end", done, failed, lost, orthos, too_large, unmerged });
   else if (!flags.quiet) output.line(summaryLine(summary));
   if (request.signal.aborted) {
     throw new FoldError(
@@ -148,14 +149,21 @@ function conclude(summary: WorkSummary, request: WorkRequest, flags: WorkFlags, 
       "start the worker again: it goes on with what is left, and from what was done",
     );
   }
-  if (failed === 0 && tooLarge.length === 0) return 0;
-  const parts: string[] = [];
-  if (failed > 0) parts.push(`${formatCounted(failed, "job")} failed and ${failed === 1 ? "was" : "were"} put aside`);
-  if (tooLarge.length > 0) {
-    const budget = formatBytes(request.budget_bytes);
-    parts.push(`${formatCounted(tooLarge.length, "job")} would need more memory than ${budget}`);
-  }
+  const problems = problemsOf(summary, request.budget_bytes);
+  if (problems.length === 0) return 0;
   const hint =
-    failed > 0 ? "`fold status` tells why; `fold retry` tries again" : "give --memory, or use a larger machine";
-  throw new FoldError("partial", parts.join("; "), hint);
+    failed > 0 ? "`fold status` tells why; `fold retry` tries again" : "give --memory, or look at `fold status`";
+  throw new FoldError("partial", problems.join("; "), hint);
+}
+
+/** What was to be done and is not. */
+function problemsOf({ failed, tooLarge, unmerged }: WorkSummary, budget_bytes: number): string[] {
+  const problems: string[] = [];
+  if (failed > 0)
+    problems.push(`${formatCounted(failed, "job")} failed and ${failed === 1 ? "was" : "were"} put aside`);
+  if (tooLarge.length > 0) {
+    problems.push(`${formatCounted(tooLarge.length, "job")} would need more memory than ${formatBytes(budget_bytes)}`);
+  }
+  if (unmerged > 0) problems.push(`${formatCounted(unmerged, "archive")} could not all be merged`);
+  return problems;
 }

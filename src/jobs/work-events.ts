@@ -36,4 +36,6 @@ export interface WorkSummary {
   readonly orthos: number;
   /** Jobs left because they need more memory than the worker may take. */
   readonly tooLarge: readonly JobEntry[];
+  /** Archives that were to be merged and are not: merging them has failed, or needs too much memory. */
+  readonly unmerged: number;
 }

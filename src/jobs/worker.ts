@@ -240,12 +240,24 @@ class WorkLoop {
     return size_bytes > mostBytes(this.request.budget_bytes)[kind];
   }
 
+  private async countUnmerged(): Promise<number> {
+    const { merges, isOneShot, jobId, options, signal } = this.request;
+    if (!merges || isOneShot || jobId !== null || signal.aborted) return 0;
+    const archives = (await this.storage.listArchives()).filter((archive) => isSameFold(archive.options, options));
+    return archives.length > 1 ? archives.length : 0;
+  }
+
   private async summary(): Promise<WorkSummary> {
     const { done, failed, lost, orthos } = this;
     const jobs = await this.storage.listJobs();
     const tooLarge = jobs.filter((job) => job.state === "waiting" && this.isTooLarge(job));
-    return { done, failed, lost, orthos, tooLarge };
+    return { done, failed, lost, orthos, tooLarge, unmerged: await this.countUnmerged() };
   }
+}
+
+/** Whether an archive was folded as this worker folds, and so can be merged with its own. */
+function isSameFold(a: FoldOptions, b: FoldOptions): boolean {
+  return a.max_dims === b.max_dims && a.min_volume === b.min_volume && a.shard === null;
 }
 
 function isLeaseLost(error: unknown): boolean {

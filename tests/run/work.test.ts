@@ -63,7 +63,14 @@ describe("fold work", () => {
       expect(exit).toBe(0);
       const done = events(stdout).filter(({ event }) => event === "done");
       expect(done.map(({ name }) => name).sort()).toEqual(["a 'quoted\" näme", "log", "small/tale"]);
-      expect(events(stdout).at(-1)).toMatchObject({ event: "end", done: 3, failed: 0, lost: 0, too_large: [] });
+      expect(events(stdout).at(-1)).toMatchObject({
+        event: "end",
+        done: 3,
+        failed: 0,
+        lost: 0,
+        too_large: [],
+        unmerged: 0,
+      });
       const text = join(state, "..", "log.txt");
       writeFileSync(text, sampleText);
       const alone = await report(["run", text, "--out", join(state, "..", "alone")]);
