@@ -134,8 +134,10 @@ test("a completed job whose archive has lost its description runs again", async 
   await handOver(storage, attempt);
   await crashBefore("archives", async () => storage.completeJob(attempt));
   writeFileSync(join(jobFolder(place), "archive.json"), "");
-  await finishAll(await restart(place));
-  expect(await textsIn(storage)).toEqual(["book"]);
+  await restart(place);
+  expect((await storage.listJobs()).map(({ state }) => state)).toEqual(["waiting"]);
+  await finishAll(storage);
+  expect((await storage.listArchives()).map(({ name }) => name)).toEqual(["book"]);
   expect(await place.leftovers()).toEqual([]);
 });
 
