@@ -6,7 +6,7 @@ import { interceptChanges, move } from "../../src/storage/local/files.ts";
 import type { Attempt } from "../../src/storage/port.ts";
 import { textOfSize } from "./cases/merges.ts";
 import { LocalPlace, quickParent } from "./local-place.ts";
-import { claim, codeOf, finish, finishAll, GRACE_MS, handOver, publish, textsIn, wanted } from "./place.ts";
+import { claim, codeOf, failure, finish, finishAll, GRACE_MS, handOver, publish, textsIn, wanted } from "./place.ts";
 
 const places: LocalPlace[] = [];
 afterAll(async () => {
@@ -103,6 +103,20 @@ test("two texts of one name that are at work at once do not get in each other's 
   await finishAll(storage, false);
   expect(await textsIn(storage)).toEqual(["book", "book"]);
   expect((await storage.listArchives()).length).toBe(2);
+});
+
+test("the reason of a text that is just being put aside is not tidied away", async () => {
+  const place = await newPlace("book");
+  const storage = place.open();
+  const attempt = await claim(storage);
+  let reclaimed: Promise<number> = Promise.resolve(-1);
+  const turn = () => {
+    reclaimed = place.open().reclaimStale();
+  };
+  await withInterruption("source.txt", turn, async () => storage.failJob(attempt, { ...failure, isFinal: true }));
+  expect(await reclaimed).toBe(0);
+  expect((await storage.listJobs()).map(({ state }) => state)).toEqual(["failed"]);
+  expect(await place.leftovers()).toEqual([]);
 });
 
 test("a merge whose second archive is taken by another puts the first one back", async () => {
