@@ -63,6 +63,16 @@ test("only whole texts are taken from input/, in any sub-folder; everything else
   expect(["link.txt", "broken.txt"].map((name) => readlinkSync(join(input, name)))).toEqual(["d.txt", "nowhere"]);
 });
 
+test("input/ is not listed for every claim: what comes later is found when the last listing is used up", async () => {
+  const place = newPlace();
+  for (const name of ["b", "c", "d"]) await place.putText(name, text);
+  const storage = place.open();
+  const names = [(await claim(storage)).name];
+  await place.putText("a", text);
+  for (let i = 0; i < 3; i++) names.push((await claim(storage)).name);
+  expect(names).toEqual(["b", "c", "d", "a"]);
+});
+
 test("a text that is taken away before its claim is none", async () => {
   const place = newPlace();
   for (const name of ["a", "b", "c"]) await place.putText(name, text);

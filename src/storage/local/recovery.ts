@@ -3,22 +3,14 @@ import { join } from "node:path";
 import { MAX_ATTEMPTS } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
 import type { Clock } from "./clock.ts";
-import { move, remove } from "./files.ts";
+import { remove } from "./files.ts";
 import type { Layout } from "./layout.ts";
 import { inputPath, release, SOURCE, takeOver } from "./ownership.ts";
 import { finish, isPublishable } from "./publish.ts";
 import type { PutAside } from "./put-aside.ts";
 import { putBack } from "./shelving.ts";
 import type { Staleness } from "./staleness.ts";
-import {
-  folderPath,
-  freeToken,
-  type JobRecord,
-  readRecord,
-  type WorkFolder,
-  workFolders,
-  writeRecord,
-} from "./work-folder.ts";
+import { type JobRecord, readRecord, type WorkFolder, workFolders, writeRecord } from "./work-folder.ts";
 
 /** What recovery works on. */
 export interface Recovering {
@@ -78,8 +70,7 @@ async function recover(recovering: Recovering, own: WorkFolder): Promise<boolean
   const failed = countFailure(record);
   if (failed !== record) writeRecord(path, failed);
   if (failed.failures < MAX_ATTEMPTS) {
-    if (own.state === "done") move(path, folderPath(layout.inProcess, id, freeToken(), "work"));
-    else release(layout.inProcess, path, id);
+    release(layout.inProcess, path, id);
     return true;
   }
   await putAside.put(path, failed, {
