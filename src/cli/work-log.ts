@@ -25,6 +25,10 @@ function describe(event: WorkEvent): Omit<LogEntry, "time" | "event"> | null {
       return null;
     case "reclaimed":
       return say("info", `freed ${formatCounted(event.count, "job")} of lost workers`, { count: event.count });
+    case "unfreed": {
+      const { code, message, hint } = event.error;
+      return say("warn", `a job of a lost worker could not be freed: ${message}`, { code, hint });
+    }
     case "waiting":
       return say("info", `waiting for ${formatCounted(event.running.length, "job")} of other workers`, {
         running: event.running.length,
@@ -34,7 +38,7 @@ function describe(event: WorkEvent): Omit<LogEntry, "time" | "event"> | null {
   }
 }
 
-type AttemptEvent = Exclude<WorkEvent, { readonly kind: "walking" | "reclaimed" | "waiting" }>;
+type AttemptEvent = Exclude<WorkEvent, { readonly kind: "walking" | "reclaimed" | "unfreed" | "waiting" }>;
 
 function describeAttempt(event: AttemptEvent): Omit<LogEntry, "time" | "event"> | null {
   const { id, kind, name, number } = event.attempt;

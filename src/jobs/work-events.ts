@@ -6,6 +6,8 @@ import type { FoldProgress } from "./fold-corpus.ts";
 export type WorkEvent =
   /** Jobs whose workers are not heard of any more were freed. */
   | { readonly kind: "reclaimed"; readonly count: number }
+  /** Jobs of lost workers could not be freed; that keeps nobody from other jobs. */
+  | { readonly kind: "unfreed"; readonly error: FoldError }
   | { readonly kind: "claimed"; readonly attempt: Attempt; readonly threads: number; readonly need_bytes: number }
   /** The memory does not suffice for all threads. */
   | { readonly kind: "smaller"; readonly attempt: Attempt; readonly threads: number; readonly budget_bytes: number }

@@ -122,14 +122,21 @@ class WorkLoop {
 
   private async claim(): Promise<Attempt | null> {
     const { worker, options, merges, jobId, budget_bytes, storage } = this.request;
-    const now_ms = performance.now();
-    if (now_ms - this.lookedForLost_ms > storage.grace_ms / LOOKS_PER_GRACE) {
-      this.lookedForLost_ms = now_ms;
-      const count = await this.storage.reclaimStale();
-      if (count > 0) this.request.onEvent({ kind: "reclaimed", count });
-    }
+    if (performance.now() - this.lookedForLost_ms > storage.grace_ms / LOOKS_PER_GRACE) await this.freeLostJobs();
     const wanted = { worker, options, merges, most_bytes: mostBytes(budget_bytes) };
     return await this.storage.claimNextJob(jobId === null ? wanted : { ...wanted, id: jobId });
+  }
+
+  private async freeLostJobs(): Promise<void> {
+    const { onEvent } = this.request;
+    this.lookedForLost_ms = performance.now();
+    try {
+      const count = await this.storage.reclaimStale();
+      if (count > 0) onEvent({ kind: "reclaimed", count });
+    } catch (error) {
+      if (!(error instanceof FoldError)) throw error;
+      onEvent({ kind: "unfreed", error });
+    }
   }
 
   /** Whether no job is running anywhere; tells which are when some are. */
