@@ -1,0 +1,122 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { MANIFEST, type Manifest, type MemberEntry, sha256 } from "../archive/manifest.ts";
+import { Archive } from "../archive/reader.ts";
+import { ArchiveSource, damaged } from "../archive/source.ts";
+import { BLOCK, parseTarHeader } from "../archive/tar.ts";
+import { decompressFrame } from "../archive/zstd.ts";
+import { FoldError, fromSystemError } from "../errors.ts";
+import type { Adding } from "./adding.ts";
+import { type FileMember, REFERENCE_VERSION, type Reference, sealReference } from "./reference.ts";
+
+const MODE = "0644";
+
+/** What an add tells while it goes on; it throws to stop. */
+export type Pause = () => Promise<void>;
+
+/** One member as the file holds it. */
+interface PlacedFrame {
+  readonly at: number;
+  readonly compressed: number;
+  readonly content: number;
+}
+
+/**
+ * Store a tar.zst file of fold's own, each member's compressed frame an object: chunks that archives share are the
+ * same bytes in all of them. Every frame is decompressed and compared with the archive's manifest on its way.
+ *
+ * @returns null for a file that does not consist of such frames, to be stored as it is
+ * @throws FoldError `corrupt` for an archive that is damaged
+ */
+export async function addArchive(
+  path: string,
+  name: string,
+  adding: Adding,
+  pause: Pause,
+): Promise<{ reference: Reference; manifest: Manifest } | null> {
+  const source = new ArchiveSource(path);
+  const { frames, tarSha256, sizeBytes } = source;
+  source.close();
+  if (frames === null || tarSha256 === null) return null;
+  const archive = await Archive.open(path);
+  archive.close();
+  const { manifest } = archive;
+  const entries = [manifest.interner, ...manifest.chunks, manifest.optimal_txt, null];
+  if (frames.length !== 2 * entries.length + 1) throw damaged(path, "has other frames than its manifest says");
+  const file = openSource(path);
+  try {
+    const members: FileMember[] = [];
+    const around: Uint8Array[] = [];
+    for (const [number, entry] of entries.entries()) {
+      const head = frames[2 * number];
+      const headBytes = read(file, path, head.at, head.compressed);
+      around.push(headBytes);
+      const member = checkedMember(path, entry, { head, headBytes, body: frames[2 * number + 1] }, file);
+      members.push({ ...member.described, ...objectOf(adding, member.frame) });
+      await pause();
+    }
+    const end = frames[frames.length - 1];
+    around.push(read(file, path, end.at, sizeBytes - end.at));
+    const frame = adding.put(Buffer.concat(around));
+    const reference = sealReference({
+      fold_archive: REFERENCE_VERSION,
+      name,
+      kind: "archive",
+      members,
+      frame: { tar_sha256: tarSha256, object: frame.object, lengths: around.map(({ length }) => length) },
+    });
+    return { reference, manifest };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Read one member and compare it with what the manifest and the tar header say of it. */
+function checkedMember(
+  path: string,
+  entry: MemberEntry | null,
+  frames: { head: PlacedFrame; headBytes: Uint8Array; body: PlacedFrame },
+  file: number,
+): { described: Omit<FileMember, "object" | "stored">; frame: Uint8Array } {
+  const { head, headBytes, body } = frames;
+  const memberPath = entry?.path ?? MANIFEST;
+  const headContent = decompressFrame(headBytes, head.content, path);
+  const header = headContent.length < BLOCK ? null : parseTarHeader(headContent.subarray(headContent.length - BLOCK));
+  if (header?.path !== memberPath || header.size !== body.content) {
+    throw damaged(path, `does not hold ${memberPath} where it should`);
+  }
+  const frame = read(file, path, body.at, body.compressed);
+  const bytes = decompressFrame(frame, body.content, path);
+  const hash = sha256(bytes);
+  // The manifest cannot hold its own hash; that it could be read is what there is to check.
+  if (entry !== null && (hash !== entry.sha256 || bytes.length !== entry.size)) {
+    throw damaged(path, `holds another ${memberPath} than its manifest says`);
+  }
+  return { described: { type: "file", path: memberPath, mode: MODE, size: bytes.length, sha256: hash }, frame };
+}
+
+function objectOf(adding: Adding, frame: Uint8Array): { object: string; stored: number } {
+  const { object, size } = adding.put(frame);
+  return { object, stored: size };
+}
+
+function read(file: number, path: string, at: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  try {
+    for (let filled = 0; filled < length; ) {
+      const count = readSync(file, bytes, filled, length - filled, at + filled);
+      if (count === 0) throw damaged(path, "ends too early");
+      filled += count;
+    }
+  } catch (error) {
+    throw error instanceof FoldError ? error : fromSystemError(error, "read the archive", path);
+  }
+  return bytes;
+}
+
+function openSource(path: string): number {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    throw fromSystemError(error, "read the archive", path);
+  }
+}

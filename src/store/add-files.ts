@@ -1,0 +1,76 @@
+import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, type Stats } from "node:fs";
+import { basename, join } from "node:path";
+import { FoldError, fromSystemError } from "../errors.ts";
+import type { Pause } from "./add-archive.ts";
+import type { Adding } from "./adding.ts";
+import { piecesOf } from "./files.ts";
+import { type Member, problemOfPaths, REFERENCE_VERSION, type Reference, sealReference } from "./reference.ts";
+
+/** Store one file as it is. */
+export function addFile(path: string, name: string, adding: Adding): Reference {
+  const member = fileMember(path, basename(path), adding);
+  return sealReference({ fold_archive: REFERENCE_VERSION, name, kind: "file", members: [member], frame: null });
+}
+
+/** Store a folder: its files, folders and symbolic links, in the order of their paths. */
+export async function addFolder(path: string, name: string, adding: Adding, pause: Pause): Promise<Reference> {
+  const members: Member[] = [];
+  for (const inside of pathsBelow(path)) {
+    members.push(memberAt(join(path, inside), inside, adding));
+    await pause();
+  }
+  const problem = problemOfPaths(members);
+  if (problem !== null) {
+    throw new FoldError("usage", `${path} cannot be added: ${problem}`, "take it out of the folder, or replace it");
+  }
+  return sealReference({ fold_archive: REFERENCE_VERSION, name, kind: "folder", members, frame: null });
+}
+
+/** Paths of all that is below a folder, with slashes; a folder before what is in it. */
+function* pathsBelow(folder: string, inside = ""): Generator<string> {
+  let names: string[];
+  try {
+    names = readdirSync(join(folder, inside)).sort();
+  } catch (error) {
+    throw fromSystemError(error, "list the folder", join(folder, inside));
+  }
+  for (const name of names) {
+    const path = inside === "" ? name : `${inside}/${name}`;
+    yield path;
+    if (lstatSync(join(folder, path)).isDirectory()) yield* pathsBelow(folder, path);
+  }
+}
+
+function memberAt(place: string, path: string, adding: Adding): Member {
+  let stat: Stats;
+  try {
+    stat = lstatSync(place);
+    if (stat.isSymbolicLink()) return { type: "link", path, target: readlinkSync(place) };
+  } catch (error) {
+    throw fromSystemError(error, "read the file", place);
+  }
+  if (stat.isDirectory()) return { type: "folder", path, mode: modeOf(stat) };
+  if (stat.isFile()) return fileMember(place, path, adding);
+  const hint = "only files, folders and symbolic links can be added; take it out of the folder";
+  throw new FoldError("usage", `${place} is a device, a pipe or a socket`, hint);
+}
+
+function fileMember(place: string, path: string, adding: Adding): Member {
+  let file: number;
+  try {
+    file = openSync(place, "r");
+  } catch (error) {
+    throw fromSystemError(error, "read the file", place);
+  }
+  try {
+    const stat = fstatSync(file);
+    const { object, size } = adding.putPieces(piecesOf(file, 0, Number.MAX_SAFE_INTEGER));
+    return { type: "file", path, mode: modeOf(stat), size, sha256: object, object, stored: size };
+  } finally {
+    closeSync(file);
+  }
+}
+
+function modeOf(stat: Stats): string {
+  return (stat.mode & 0o777).toString(8).padStart(4, "0");
+}

@@ -1,0 +1,181 @@
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  utimesSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { fromSystemError } from "../errors.ts";
+
+/** Files are read and copied in pieces of so many bytes, however large they are. */
+export const PIECE_BYTES = 1 << 20;
+
+const READ_ONLY = 0o444;
+
+/** Called before each operation that changes the disk; what it throws is what the operation fails with. */
+export type BeforeOperation = (operation: string, path: string) => void;
+
+/**
+ * Every operation by which the store changes the disk, and nothing else.
+ *
+ * They are gathered here so that a test can fail, or end the process at, each one of them in turn.
+ */
+export class Files {
+  constructor(private readonly before: BeforeOperation = () => {}) {}
+
+  makeFolder(path: string): void {
+    this.before("make the folder", path);
+    mkdirSync(path, { recursive: true });
+  }
+
+  /** Open a new file for writing; fails where there is one. */
+  create(path: string): number {
+    this.before("create", path);
+    return openSync(path, "wx");
+  }
+
+  write(file: number, bytes: Uint8Array, path: string): void {
+    this.before("write", path);
+    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+  }
+
+  /** Make sure that the content is on the disk, not to be written to again, and close the file. */
+  seal(file: number, path: string, mode = READ_ONLY): void {
+    try {
+      this.before("seal", path);
+      fchmodSync(file, mode);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  rename(from: string, to: string): void {
+    this.before("rename", from);
+    renameSync(from, to);
+  }
+
+  /** Set the time of the last change to now. */
+  touch(path: string): void {
+    this.before("touch", path);
+    const now = new Date();
+    utimesSync(path, now, now);
+  }
+
+  /** Remove a file, or a folder with all in it; nothing happens where there is none. */
+  remove(path: string): void {
+    this.before("remove", path);
+    rmSync(path, { recursive: true, force: true });
+  }
+
+  /** Make renames in a folder survive a power cut, where the system lets folders be synced. */
+  syncFolder(path: string): void {
+    this.before("sync the folder", path);
+    if (process.platform === "win32") return;
+    const folder = openSync(path, "r");
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  }
+}
+
+/** The error of the operating system for a file that is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+
+/** Names in a folder; none where it is missing. */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw fromSystemError(error, "list the folder", folder);
+  }
+}
+
+/** What the disk says of a file; null where there is none. */
+export function statOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw fromSystemError(error, "read the file", path);
+  }
+}
+
+/** Read part of an open file in pieces. Each piece is gone when the next is asked for. */
+export function* piecesOf(file: number, from: number, length: number): Generator<Uint8Array> {
+  const buffer = new Uint8Array(Math.min(PIECE_BYTES, length));
+  for (let at = from; at < from + length; ) {
+    const count = readSync(file, buffer, 0, Math.min(buffer.length, from + length - at), at);
+    if (count === 0) return;
+    yield buffer.subarray(0, count);
+    at += count;
+  }
+}
+
+/** SHA-256 and size of a file as it stands on the disk. */
+export function hashFile(path: string): { sha256: string; size: number } {
+  const hash = new Bun.CryptoHasher("sha256");
+  let size = 0;
+  const file = openSync(path, "r");
+  try {
+    for (const piece of piecesOf(file, 0, Number.MAX_SAFE_INTEGER)) {
+      hash.update(piece);
+      size += piece.length;
+    }
+    return { sha256: hash.digest("hex"), size };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * A file that appears under its name when it is whole: for what leaves the store.
+ *
+ * @param mode permission bits of the finished file
+ */
+export class OutputFile {
+  private readonly temporary: string;
+  private file: number;
+
+  constructor(
+    readonly path: string,
+    private readonly files: Files,
+    private readonly mode = 0o644,
+  ) {
+    this.temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+    files.makeFolder(dirname(path));
+    this.file = files.create(this.temporary);
+  }
+
+  write(bytes: Uint8Array): void {
+    this.files.write(this.file, bytes, this.temporary);
+  }
+
+  finish(): void {
+    const { file } = this;
+    this.file = -1;
+    this.files.seal(file, this.temporary, this.mode);
+    this.files.rename(this.temporary, this.path);
+  }
+
+  /** Leave nothing behind: for every way out but `finish`. */
+  discard(): void {
+    if (this.file >= 0) closeSync(this.file);
+    this.file = -1;
+    rmSync(this.temporary, { force: true });
+  }
+}

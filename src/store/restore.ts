@@ -1,0 +1,79 @@
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { FoldError, fromSystemError } from "../errors.ts";
+import { OutputFile } from "./files.ts";
+import type { ObjectStore } from "./object-store.ts";
+import type { FileMember, Frame, Member, Reference } from "./reference.ts";
+
+/** Write the tar.zst file of an archive: its frames side by side, byte for byte what was added. */
+export function restoreArchive({ members }: Reference, frame: Frame, path: string, objects: ObjectStore): void {
+  const out = outputTo(path, objects);
+  try {
+    const around = objects.get(frame.object);
+    let at = 0;
+    for (const [number, length] of frame.lengths.entries()) {
+      out.write(around.subarray(at, at + length));
+      at += length;
+      const member = members[number];
+      if (member?.type === "file") for (const piece of objects.open(member.object)) out.write(piece);
+    }
+    out.finish();
+  } catch (error) {
+    throw fromSystemError(error, "write the archive", path);
+  } finally {
+    out.discard();
+  }
+}
+
+/** Write one file as it was added. */
+export function restoreFile(member: FileMember, path: string, objects: ObjectStore): void {
+  const out = outputTo(path, objects, Number.parseInt(member.mode, 8));
+  try {
+    for (const piece of objects.open(member.object)) out.write(piece);
+    out.finish();
+  } catch (error) {
+    throw fromSystemError(error, "write the file", path);
+  } finally {
+    out.discard();
+  }
+}
+
+/**
+ * Write a folder as it was added: files, modes, symbolic links.
+ *
+ * All of it is made in a new folder beside the place, so nothing that is there already can lead anything elsewhere.
+ * Links come last, and no path goes through one (reference.ts).
+ */
+export function restoreFolder(members: readonly Member[], path: string, objects: ObjectStore): void {
+  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  try {
+    mkdirSync(temporary, { recursive: true });
+    for (const member of members) {
+      if (member.type === "folder") mkdirSync(join(temporary, member.path), { recursive: true });
+    }
+    for (const member of members) {
+      if (member.type === "file") restoreFile(member, join(temporary, member.path), objects);
+    }
+    for (const member of members) {
+      if (member.type !== "link") continue;
+      mkdirSync(dirname(join(temporary, member.path)), { recursive: true });
+      symlinkSync(member.target, join(temporary, member.path));
+    }
+    // The innermost first: in a folder that is read-only nothing more can be made.
+    for (const member of members.toReversed()) {
+      if (member.type === "folder") chmodSync(join(temporary, member.path), Number.parseInt(member.mode, 8));
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw error instanceof FoldError ? error : fromSystemError(error, "write the folder", path);
+  }
+}
+
+function outputTo(path: string, objects: ObjectStore, mode?: number): OutputFile {
+  try {
+    return new OutputFile(path, objects.files, mode);
+  } catch (error) {
+    throw fromSystemError(error, "create the file", path);
+  }
+}
