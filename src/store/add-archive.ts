@@ -1,17 +1,15 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { MANIFEST, type Manifest, type MemberEntry, sha256 } from "../archive/manifest.ts";
+import { MANIFEST, type MemberEntry, sha256 } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
 import { ArchiveSource, damaged } from "../archive/source.ts";
 import { BLOCK, parseTarHeader } from "../archive/tar.ts";
 import { decompressFrame } from "../archive/zstd.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import type { Adding } from "./adding.ts";
+import type { Pause } from "./files.ts";
 import { type FileMember, REFERENCE_VERSION, type Reference, sealReference } from "./reference.ts";
 
 const MODE = "0644";
-
-/** What an add tells while it goes on; it throws to stop. */
-export type Pause = () => Promise<void>;
 
 /** One member as the file holds it. */
 interface PlacedFrame {
@@ -27,12 +25,7 @@ interface PlacedFrame {
  * @returns null for a file that does not consist of such frames, to be stored as it is
  * @throws FoldError `corrupt` for an archive that is damaged
  */
-export async function addArchive(
-  path: string,
-  name: string,
-  adding: Adding,
-  pause: Pause,
-): Promise<{ reference: Reference; manifest: Manifest } | null> {
+export async function addArchive(path: string, name: string, adding: Adding, pause: Pause): Promise<Reference | null> {
   const source = new ArchiveSource(path);
   const { frames, tarSha256, sizeBytes } = source;
   source.close();
@@ -57,14 +50,13 @@ export async function addArchive(
     const end = frames[frames.length - 1];
     around.push(read(file, path, end.at, sizeBytes - end.at));
     const frame = adding.put(Buffer.concat(around));
-    const reference = sealReference({
+    return sealReference({
       fold_archive: REFERENCE_VERSION,
       name,
       kind: "archive",
       members,
       frame: { tar_sha256: tarSha256, object: frame.object, lengths: around.map(({ length }) => length) },
     });
-    return { reference, manifest };
   } finally {
     closeSync(file);
   }

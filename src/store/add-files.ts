@@ -1,14 +1,13 @@
 import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, type Stats } from "node:fs";
 import { basename, join } from "node:path";
 import { FoldError, fromSystemError } from "../errors.ts";
-import type { Pause } from "./add-archive.ts";
 import type { Adding } from "./adding.ts";
-import { piecesOf } from "./files.ts";
+import { type Pause, piecesOf } from "./files.ts";
 import { type Member, problemOfPaths, REFERENCE_VERSION, type Reference, sealReference } from "./reference.ts";
 
 /** Store one file as it is. */
-export function addFile(path: string, name: string, adding: Adding): Reference {
-  const member = fileMember(path, basename(path), adding);
+export async function addFile(path: string, name: string, adding: Adding, pause: Pause): Promise<Reference> {
+  const member = await fileMember(path, basename(path), adding, pause);
   return sealReference({ fold_archive: REFERENCE_VERSION, name, kind: "file", members: [member], frame: null });
 }
 
@@ -16,8 +15,7 @@ export function addFile(path: string, name: string, adding: Adding): Reference {
 export async function addFolder(path: string, name: string, adding: Adding, pause: Pause): Promise<Reference> {
   const members: Member[] = [];
   for (const inside of pathsBelow(path)) {
-    members.push(memberAt(join(path, inside), inside, adding));
-    await pause();
+    members.push(await memberAt(join(path, inside), inside, adding, pause));
   }
   const problem = problemOfPaths(members);
   if (problem !== null) {
@@ -41,7 +39,7 @@ function* pathsBelow(folder: string, inside = ""): Generator<string> {
   }
 }
 
-function memberAt(place: string, path: string, adding: Adding): Member {
+async function memberAt(place: string, path: string, adding: Adding, pause: Pause): Promise<Member> {
   let stat: Stats;
   try {
     stat = lstatSync(place);
@@ -50,12 +48,12 @@ function memberAt(place: string, path: string, adding: Adding): Member {
     throw fromSystemError(error, "read the file", place);
   }
   if (stat.isDirectory()) return { type: "folder", path, mode: modeOf(stat) };
-  if (stat.isFile()) return fileMember(place, path, adding);
+  if (stat.isFile()) return await fileMember(place, path, adding, pause);
   const hint = "only files, folders and symbolic links can be added; take it out of the folder";
   throw new FoldError("usage", `${place} is a device, a pipe or a socket`, hint);
 }
 
-function fileMember(place: string, path: string, adding: Adding): Member {
+async function fileMember(place: string, path: string, adding: Adding, pause: Pause): Promise<Member> {
   let file: number;
   try {
     file = openSync(place, "r");
@@ -63,11 +61,22 @@ function fileMember(place: string, path: string, adding: Adding): Member {
     throw fromSystemError(error, "read the file", place);
   }
   try {
-    const stat = fstatSync(file);
-    const { object, size } = adding.putPieces(piecesOf(file, 0, Number.MAX_SAFE_INTEGER));
-    return { type: "file", path, mode: modeOf(stat), size, sha256: object, object, stored: size };
+    const mode = modeOf(fstatSync(file));
+    const { object, size } = await adding.putStream(pausing(file, place, pause));
+    return { type: "file", path, mode, size, sha256: object, object, stored: size };
   } finally {
     closeSync(file);
+  }
+}
+
+async function* pausing(file: number, place: string, pause: Pause): AsyncGenerator<Uint8Array> {
+  try {
+    for (const piece of piecesOf(file, 0, Number.MAX_SAFE_INTEGER)) {
+      yield piece;
+      await pause();
+    }
+  } catch (error) {
+    throw fromSystemError(error, "read the file", place);
   }
 }
 

@@ -1,19 +1,19 @@
 /**
- * One add: objects, then the reference to them, kept safe from a garbage collection that runs at the same moment.
+ * An add: objects, then the reference to them, kept safe from a garbage collection that runs at the same moment.
  *
  * An add has a folder `objects/.adding/<token>/`: a journal of the objects that it needs, and everything that is not
  * finished. It does, in this order:
  *
  *     A1  write the object's name into the journal
- *     A2  look whether the object is in its place: refresh its time if so, else write it and rename it there
- *     A3  when all are there, look once more; rename the finished reference out of its own folder to its name
+ *     A2  look whether the object is in its place or in the trash, and refresh its time; else write it there
+ *     A3  when all are there, rename the finished reference out of its own folder to its name
  *     A4  remove the folder
  *
  * A garbage collection (collect.ts) takes an object out of its place (G2) and only then reads first the journals and
  * then the references (G3); what neither names it deletes (G4), all else it puts back. So if A2 has seen an object in
  * its place that is then taken away, A1 came before G2, and G3 finds the name in the journal; or the journal is gone
  * because A4 is done, and then the reference was there before G3 looked for references. And if A1 comes too late for
- * G3, A2 comes later still and finds the object gone: the add writes its own.
+ * G3, A2 comes later still and finds the object in the trash or gone: it puts it back, or writes its own.
  *
  * A journal that has not been touched for a while is that of a dead add: a collection renames its folder away. Should
  * the add only have slept, its renames fail from then on, that of the reference above all, because they start in
@@ -21,21 +21,19 @@
  */
 import { closeSync, existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { sha256 } from "../archive/manifest.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { hashFile, isMissing, statOf } from "./files.ts";
+import { isMissing, statOf } from "./files.ts";
 import type { ObjectStore } from "./object-store.ts";
+import { ObjectWriter, type StoredObject } from "./object-writer.ts";
+import { encodeReference, objectsOf, type Reference } from "./reference.ts";
 
 /** Names of the objects that an add needs, one a line. */
-export const JOURNAL = "objects";
+const JOURNAL = "objects";
 /** A living add touches its journal at least this often. */
 const HEARTBEAT_MS = 20_000;
-
-/** An object that was stored. */
-export interface StoredObject {
-  /** SHA-256 of its content, in hexadecimal. */
-  readonly object: string;
-  readonly size: number;
-}
+/** An add whose journal was not touched for so long is dead. */
+const DEAD_AFTER_MS = 600_000;
 
 /** An add that is going on. Whoever begins one ends it, whatever happens. */
 export class Adding {
@@ -50,10 +48,9 @@ export class Adding {
 
   constructor(private readonly objects: ObjectStore) {
     this.folder = join(objects.addingFolder, crypto.randomUUID());
-    const journal = join(this.folder, JOURNAL);
     try {
       objects.files.makeFolder(this.folder);
-      this.journal = objects.files.create(journal);
+      this.journal = objects.files.create(join(this.folder, JOURNAL));
     } catch (error) {
       throw fromSystemError(error, "create the folder", this.folder);
     }
@@ -62,78 +59,81 @@ export class Adding {
   /** Store bytes; what is there already is not written again. */
   put(bytes: Uint8Array): StoredObject {
     const object = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
-    const stored = { object, size: bytes.length };
-    if (this.isThere(stored)) return stored;
-    return this.putPieces([bytes]);
+    return this.guard(() => {
+      const stored = { object, size: bytes.length };
+      if (this.isThere(stored)) return stored;
+      const writer = this.begin();
+      try {
+        writer.write(bytes);
+        return this.place(writer);
+      } finally {
+        writer.close();
+      }
+    });
   }
 
   /** Store what comes in pieces, in constant memory. */
-  putPieces(pieces: Iterable<Uint8Array>): StoredObject {
-    const writer = this.begin();
-    try {
-      for (const piece of pieces) writer.write(piece);
-      return this.place(writer);
-    } catch (error) {
-      throw this.explain(error);
-    } finally {
-      writer.close();
-    }
-  }
-
-  /** Store a stream of unknown length, in constant memory. */
   async putStream(pieces: AsyncIterable<Uint8Array>): Promise<StoredObject> {
-    const writer = this.begin();
+    const writer = this.guard(() => this.begin());
     try {
-      for await (const piece of pieces) writer.write(piece);
-      return this.place(writer);
-    } catch (error) {
-      throw this.explain(error);
+      for await (const piece of pieces) {
+        this.guard(() => {
+          writer.write(piece);
+          this.heartbeat();
+        });
+      }
+      return this.guard(() => this.place(writer));
     } finally {
       writer.close();
     }
   }
 
-  /** Give a reference to the objects of this add its name: from now on they are needed by more than this add. */
-  publish(path: string, reference: Uint8Array): void {
+  /**
+   * Give a reference to the objects of this add its name: from now on they are needed by more than this add.
+   *
+   * The reference becomes an object, too, so that it can be had back when its file is lost.
+   *
+   * @param path in a folder that is there; a reference that is there is replaced
+   */
+  publish(path: string, reference: Reference): void {
+    const bytes = encodeReference(reference);
     const temporary = join(this.folder, "reference.tmp");
-    const { files } = this.objects;
-    this.syncFolders();
-    this.expectAll();
-    try {
-      files.makeFolder(dirname(path));
+    this.put(bytes);
+    this.guard(() => {
+      this.expectAll();
+      this.syncFolders();
+      const { files } = this.objects;
       const file = files.create(temporary);
       try {
-        files.write(file, reference, temporary);
+        files.write(file, bytes, temporary);
       } finally {
         files.seal(file, temporary);
       }
       files.rename(temporary, path);
       files.syncFolder(dirname(path));
-    } catch (error) {
-      throw this.explain(error);
-    }
-    this.expectAll();
+    });
+  }
+
+  /**
+   * Do something, a rename of a finished reference for instance, while all of its objects are kept. Objects that are
+   * missing are no hindrance: a reference to them is as good in one place as in the other.
+   */
+  whileKept<T>(reference: Reference, act: () => T): T {
+    return this.guard(() => {
+      const own = encodeReference(reference);
+      const objects = objectsOf(reference).set(sha256(own), own.length);
+      for (const [object, size] of objects) {
+        this.note(object, size);
+        this.objects.refresh(object);
+      }
+      return act();
+    });
   }
 
   /** Make the names of all objects survive a power cut. */
   syncFolders(): void {
-    try {
-      for (const folder of this.unsynced) this.objects.files.syncFolder(folder);
-      this.unsynced.clear();
-    } catch (error) {
-      throw this.explain(error);
-    }
-  }
-
-  /** Say that the add is alive. To be called now and then while nothing is stored. */
-  heartbeat(): void {
-    if (performance.now() - this.touched_ms < HEARTBEAT_MS) return;
-    this.touched_ms = performance.now();
-    try {
-      this.objects.files.touch(join(this.folder, JOURNAL));
-    } catch (error) {
-      throw this.explain(error);
-    }
+    for (const folder of this.unsynced) this.objects.files.syncFolder(folder);
+    this.unsynced.clear();
   }
 
   /** Leave nothing of the add but objects and references: for every way out. */
@@ -147,57 +147,54 @@ export class Adding {
   }
 
   private begin(): ObjectWriter {
-    try {
-      return new ObjectWriter(this, this.objects, join(this.folder, `${this.temporaries++}.tmp`));
-    } catch (error) {
-      throw this.explain(error);
-    }
+    return new ObjectWriter(join(this.folder, `${this.temporaries++}.tmp`), this.objects.files);
   }
 
   /** Give a finished file its name, or throw it away where there is one of that name already. */
   private place(writer: ObjectWriter): StoredObject {
     const stored = writer.finish();
+    const { files } = this.objects;
     if (this.isThere(stored)) {
-      this.objects.files.remove(writer.path);
+      files.remove(writer.path);
       return stored;
     }
     const path = this.objects.path(stored.object);
     const folder = dirname(path);
-    if (!existsSync(folder)) {
-      this.objects.files.makeFolder(folder);
-      this.unsynced.add(this.objects.folder);
-    }
-    this.objects.files.rename(writer.path, path);
+    if (!existsSync(folder)) files.makeFolder(folder);
+    files.rename(writer.path, path);
     this.unsynced.add(folder);
     this.written.set(stored.object, stored.size);
     return stored;
   }
 
-  /** A1 and the first half of A2: whether the object is in its place, with its time refreshed. */
+  /**
+   * A1 and the first half of A2: whether the object is in its place, with its time refreshed.
+   *
+   * It is read, so that an add never relies on what is damaged; a damaged one makes way for the new one.
+   */
   private isThere({ object, size }: StoredObject): boolean {
-    try {
-      if (!this.needed.has(object)) this.note(object);
-      this.needed.set(object, size);
-      const path = this.objects.path(object);
-      const stat = statOf(path);
-      if (stat === null) return false;
-      if (stat.size !== size) {
-        this.objects.quarantine(object);
-        return false;
-      }
-      this.objects.files.touch(path);
-      this.heartbeat();
-      return true;
-    } catch (error) {
-      // Taken away between the two looks.
-      if (isMissing(error) && existsSync(this.folder)) return false;
-      throw this.explain(error);
-    }
+    this.note(object, size);
+    const found = this.objects.hash(object);
+    if (found !== null && found !== object) this.objects.quarantine(object);
+    if (found !== object || !this.objects.refresh(object)) return false;
+    // Whoever wrote it may not have come to that yet.
+    this.unsynced.add(dirname(this.objects.path(object)));
+    this.heartbeat();
+    return true;
   }
 
-  private note(object: string): void {
+  private note(object: string, size: number): void {
+    if (this.needed.has(object)) return;
     this.objects.files.write(this.journal, new TextEncoder().encode(`${object}\n`), join(this.folder, JOURNAL));
+    this.needed.set(object, size);
     this.touched_ms = performance.now();
+  }
+
+  /** Say that the add is alive, while nothing is noted. */
+  private heartbeat(): void {
+    if (performance.now() - this.touched_ms < HEARTBEAT_MS) return;
+    this.touched_ms = performance.now();
+    this.objects.files.touch(join(this.folder, JOURNAL));
   }
 
   private expectAll(): void {
@@ -208,68 +205,29 @@ export class Adding {
     }
   }
 
-  private explain(error: unknown): FoldError {
-    if (!(error instanceof FoldError) && isMissing(error) && !existsSync(this.folder)) {
-      const hint = "it slept for too long, and a garbage collection took it for dead: add it again";
-      return new FoldError("lease_lost", "the add was given up", hint, error);
+  private guard<T>(act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      if (!(error instanceof FoldError) && isMissing(error) && !existsSync(this.folder)) {
+        const hint = "it slept for too long, and a garbage collection took it for dead: add it again";
+        throw new FoldError("lease_lost", "the add was given up", hint, error);
+      }
+      throw fromSystemError(error, "write to the object store", this.objects.folder);
     }
-    return fromSystemError(error, "write to the object store", this.objects.folder);
   }
 }
 
-/** One object in the making: a temporary file in the folder of its add. */
-class ObjectWriter {
-  private readonly hash = new Bun.CryptoHasher("sha256");
-  private size = 0;
-  private file: number;
-
-  constructor(
-    private readonly adding: Adding,
-    private readonly objects: ObjectStore,
-    readonly path: string,
-  ) {
-    this.file = objects.files.create(path);
-  }
-
-  write(piece: Uint8Array): void {
-    this.hash.update(piece);
-    this.size += piece.length;
-    this.objects.files.write(this.file, piece, this.path);
-    this.adding.heartbeat();
-  }
-
-  /** Put the content on the disk and read it back: what has a name has been seen to match it. */
-  finish(): StoredObject {
-    const { file } = this;
-    this.file = -1;
-    this.objects.files.seal(file, this.path);
-    const object = this.hash.digest("hex");
-    const found = hashFile(this.path);
-    if (found.sha256 !== object || found.size !== this.size) {
-      const hint = "the disk or the memory of this machine is failing";
-      throw new FoldError("corrupt", `${this.path} does not hold what was written to it`, hint);
-    }
-    return { object, size: this.size };
-  }
-
-  close(): void {
-    if (this.file >= 0) closeSync(this.file);
-    this.file = -1;
-  }
-}
-
-/** Whether a journal's folder was touched within the time that a living add needs. */
-export function isAlive(folder: string, since_ms: number): boolean {
+/** Whether the add of a folder is still going on; one that has just ended counts as well. */
+export function isAlive(folder: string): boolean {
   const stat = statOf(join(folder, JOURNAL)) ?? statOf(folder);
-  return stat !== null && stat.mtimeMs >= since_ms;
+  return stat === null || stat.mtimeMs >= Date.now() - DEAD_AFTER_MS;
 }
 
 /** The names in a journal; none where the add has just ended. */
 export function readJournal(folder: string): string[] {
   try {
-    return readFileSync(join(folder, JOURNAL), "utf8")
-      .split("\n")
-      .filter((name) => name.length === 64);
+    return readFileSync(join(folder, JOURNAL), "utf8").split("\n");
   } catch (error) {
     if (isMissing(error)) return [];
     throw fromSystemError(error, "read the journal", folder);

@@ -7,19 +7,27 @@ import {
   readdirSync,
   readSync,
   renameSync,
+  rmdirSync,
   rmSync,
   type Stats,
   statSync,
+  unlinkSync,
   utimesSync,
   writeSync,
 } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { fromSystemError } from "../errors.ts";
 
 /** Files are read and copied in pieces of so many bytes, however large they are. */
 export const PIECE_BYTES = 1 << 20;
 
 const READ_ONLY = 0o444;
+
+/** Called between pieces of long work, so that a heartbeat or a Ctrl-C gets its turn; it throws to stop. */
+export type Pause = () => Promise<void>;
+
+/** Gives everything else its turn, and never stops. */
+export const breathe: Pause = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Called before each operation that changes the disk; what it throws is what the operation fails with. */
 export type BeforeOperation = (operation: string, path: string) => void;
@@ -32,9 +40,13 @@ export type BeforeOperation = (operation: string, path: string) => void;
 export class Files {
   constructor(private readonly before: BeforeOperation = () => {}) {}
 
+  /** Make a folder and those above it, and make them survive a power cut. */
   makeFolder(path: string): void {
     this.before("make the folder", path);
-    mkdirSync(path, { recursive: true });
+    const first = mkdirSync(path, { recursive: true });
+    if (first === undefined) return;
+    const top = resolve(first);
+    for (let made = resolve(path); made.length >= top.length; made = dirname(made)) this.syncFolder(dirname(made));
   }
 
   /** Open a new file for writing; fails where there is one. */
@@ -62,6 +74,18 @@ export class Files {
   rename(from: string, to: string): void {
     this.before("rename", from);
     renameSync(from, to);
+  }
+
+  /** Remove one file, which must be there. */
+  unlink(path: string): void {
+    this.before("remove", path);
+    unlinkSync(path);
+  }
+
+  /** Remove a folder that must be empty. */
+  removeEmpty(path: string): void {
+    this.before("remove", path);
+    rmdirSync(path);
   }
 
   /** Set the time of the last change to now. */

@@ -11,13 +11,18 @@
  * Readers go the other way: from the name to the reference, from there to the objects. So whoever finds a reference
  * finds all that it refers to, and whatever a crash leaves behind is referred to by nobody and swept away later.
  */
-import { closeSync, openSync, readFileSync, type Stats } from "node:fs";
+import { closeSync, openSync, readFileSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { Adding, type StoredObject } from "./adding.ts";
-import { Files, isMissing, namesIn, piecesOf, statOf } from "./files.ts";
+import { Files, hashFile, isMissing, namesIn, piecesOf, statOf } from "./files.ts";
 
 const OBJECT_NAME = /^[0-9a-f]{64}$/;
+
+/** Whether a text can be the name of an object. */
+export function isObjectName(text: string): boolean {
+  return OBJECT_NAME.test(text);
+}
+
 const FOLDER_NAME = /^[0-9a-f]{2}$/;
 /** An object that is being moved between its place and the trash is found after so many looks at both. */
 const MAX_LOOKS = 5;
@@ -61,27 +66,6 @@ export class ObjectStore {
     return join(this.folder, ".quarantine");
   }
 
-  /**
-   * Store bytes, or a stream of unknown length in constant memory; equal content is stored once.
-   *
-   * Nothing refers to the object yet, so only the grace of a garbage collection keeps it: whoever stores objects for
-   * a reference does so in an `Adding`.
-   *
-   * @example
-   * const { object } = await store.put(new TextEncoder().encode("whale"));
-   * new TextDecoder().decode(store.get(object)); // "whale"
-   */
-  async put(content: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredObject> {
-    const adding = new Adding(this);
-    try {
-      const stored = content instanceof Uint8Array ? adding.put(content) : await adding.putStream(content);
-      adding.syncFolders();
-      return stored;
-    } finally {
-      adding.end();
-    }
-  }
-
   has(object: string): boolean {
     return this.stat(object) !== null;
   }
@@ -93,15 +77,20 @@ export class ObjectStore {
     return stat.size;
   }
 
+  /** The SHA-256 of what stands in an object's place; null where nothing does. */
+  hash(object: string): string | null {
+    return this.inPlace(object, (path) => hashFile(path).sha256);
+  }
+
+  /** Set the time of an object to now; false where there is none. */
+  refresh(object: string): boolean {
+    return this.inPlace(object, (path) => this.files.touch(path) ?? true) ?? false;
+  }
+
   /** All of an object, checked against its name. For one that fits in memory. */
   get(object: string): Uint8Array {
-    if (!this.has(object)) throw missing(object);
-    let bytes: Uint8Array;
-    try {
-      bytes = readFileSync(this.path(object));
-    } catch (error) {
-      throw fromSystemError(error, "read the object", this.path(object));
-    }
+    const bytes = this.inPlace(object, (path) => readFileSync(path));
+    if (bytes === null) throw missing(object);
     if (new Bun.CryptoHasher("sha256").update(bytes).digest("hex") !== object) throw damaged(object);
     return bytes;
   }
@@ -112,16 +101,11 @@ export class ObjectStore {
    * @throws FoldError `corrupt` behind the last piece of an object that does not match its name
    */
   *open(object: string): Generator<Uint8Array> {
-    const size = this.size(object);
     const hash = new Bun.CryptoHasher("sha256");
-    let file: number;
+    const file = this.inPlace(object, (path) => openSync(path, "r"));
+    if (file === null) throw missing(object);
     try {
-      file = openSync(this.path(object), "r");
-    } catch (error) {
-      throw fromSystemError(error, "read the object", this.path(object));
-    }
-    try {
-      for (const piece of piecesOf(file, 0, size)) {
+      for (const piece of piecesOf(file, 0, Number.MAX_SAFE_INTEGER)) {
         hash.update(piece);
         yield piece;
       }
@@ -143,28 +127,32 @@ export class ObjectStore {
     }
   }
 
+  private stat(object: string): Stats | null {
+    return this.inPlace(object, (path) => statSync(path));
+  }
+
   /**
-   * What the disk says of an object, null where it is not there.
+   * Do something with an object where it is; null where there is none.
    *
    * A garbage collection takes objects away before it looks a last time whether they are needed, and may be ended
    * right then: what is in the trash is not lost, and whoever asks for it puts it back.
    */
-  private stat(object: string): Stats | null {
-    for (let look = 0; look < MAX_LOOKS; look++) {
-      const stat = statOf(this.path(object));
-      if (stat !== null) return stat;
-      if (!this.putBackFromTrash(object)) return statOf(this.path(object));
+  private inPlace<T>(object: string, act: (path: string) => T): T | null {
+    const path = this.path(object);
+    for (let look = 1; look <= MAX_LOOKS; look++) {
+      try {
+        return act(path);
+      } catch (error) {
+        if (!isMissing(error)) throw fromSystemError(error, "read the object", path);
+      }
+      const runs = namesIn(this.trashFolder);
+      if (runs.length === 0 && look > 1) return null;
+      for (const run of runs) this.putBack(object, join(this.trashFolder, run, object));
     }
     return null;
   }
 
-  private putBackFromTrash(object: string): boolean {
-    const trashed = namesIn(this.trashFolder).map((run) => join(this.trashFolder, run, object));
-    const found = trashed.find((path) => statOf(path) !== null);
-    return found !== undefined && this.putBack(object, found);
-  }
-
-  /** Give an object in the trash its place again; false when somebody else was faster. */
+  /** Give an object in the trash its place again; false when it is not there any more. */
   putBack(object: string, from: string): boolean {
     try {
       this.files.rename(from, this.path(object));
@@ -175,15 +163,15 @@ export class ObjectStore {
     }
   }
 
-  /** Take a damaged object out of use; what it looked like is kept. Returns where it is now. */
-  quarantine(object: string): string {
+  /** Take a damaged object out of use; what it looked like is kept. */
+  quarantine(object: string): void {
     const place = join(this.quarantineFolder, `${object}.${crypto.randomUUID().slice(0, 8)}`);
     try {
       this.files.makeFolder(this.quarantineFolder);
       this.files.rename(this.path(object), place);
-      return place;
     } catch (error) {
-      throw fromSystemError(error, "rename the damaged object", this.path(object));
+      // Somebody else was faster.
+      if (!isMissing(error)) throw fromSystemError(error, "rename the damaged object", this.path(object));
     }
   }
 }

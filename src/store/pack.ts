@@ -2,12 +2,7 @@ import { chunkPath, INTERNER, MANIFEST, type Manifest, OPTIMAL } from "../archiv
 import { encodeTail, type FrameSize } from "../archive/seek-table.ts";
 import { BLOCK, tarHeader, tarPadding } from "../archive/tar.ts";
 import { compressFrame } from "../archive/zstd.ts";
-import { type Files, OutputFile } from "./files.ts";
-
-/** The names of an archive's members in the order in which its tar holds them. */
-export function memberOrder(manifest: Manifest): string[] {
-  return [INTERNER, ...manifest.chunks.map((_, number) => chunkPath(number)), OPTIMAL, MANIFEST];
-}
+import { type Files, OutputFile, type Pause } from "./files.ts";
 
 /**
  * Make a tar.zst file of an archive's members. Its tar is the one that fold wrote (FORMAT.md, "The tar").
@@ -19,6 +14,7 @@ export async function packArchive(
   manifest: Manifest,
   read: (path: string) => Promise<Uint8Array>,
   files: Files,
+  pause: Pause,
 ): Promise<void> {
   const out = new OutputFile(path, files);
   const tar = new Bun.CryptoHasher("sha256");
@@ -31,13 +27,15 @@ export async function packArchive(
   };
   try {
     let padding = 0;
-    for (const member of memberOrder(manifest)) {
+    const order = [INTERNER, ...manifest.chunks.map((_, number) => chunkPath(number)), OPTIMAL, MANIFEST];
+    for (const member of order) {
       const bytes = await read(member);
       const head = new Uint8Array(padding + BLOCK);
       head.set(tarHeader(member, bytes.length), padding);
       add(head);
       add(bytes);
       padding = tarPadding(bytes.length);
+      await pause();
     }
     add(new Uint8Array(padding + 2 * BLOCK));
     out.write(encodeTail(frames, tar.digest("hex")));

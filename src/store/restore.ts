@@ -1,41 +1,38 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { OutputFile } from "./files.ts";
+import { OutputFile, type Pause } from "./files.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { FileMember, Frame, Member, Reference } from "./reference.ts";
 
 /** Write the tar.zst file of an archive: its frames side by side, byte for byte what was added. */
-export function restoreArchive({ members }: Reference, frame: Frame, path: string, objects: ObjectStore): void {
-  const out = outputTo(path, objects);
-  try {
+export async function restoreArchive(
+  { members }: Reference,
+  frame: Frame,
+  path: string,
+  objects: ObjectStore,
+  pause: Pause,
+): Promise<void> {
+  await writeOutput(path, 0o644, objects, async (out) => {
     const around = objects.get(frame.object);
     let at = 0;
     for (const [number, length] of frame.lengths.entries()) {
       out.write(around.subarray(at, at + length));
       at += length;
       const member = members[number];
-      if (member?.type === "file") for (const piece of objects.open(member.object)) out.write(piece);
+      if (member?.type === "file") await copyObject(member.object, out, objects, pause);
     }
-    out.finish();
-  } catch (error) {
-    throw fromSystemError(error, "write the archive", path);
-  } finally {
-    out.discard();
-  }
+  });
 }
 
 /** Write one file as it was added. */
-export function restoreFile(member: FileMember, path: string, objects: ObjectStore): void {
-  const out = outputTo(path, objects, Number.parseInt(member.mode, 8));
-  try {
-    for (const piece of objects.open(member.object)) out.write(piece);
-    out.finish();
-  } catch (error) {
-    throw fromSystemError(error, "write the file", path);
-  } finally {
-    out.discard();
-  }
+export async function restoreFile(
+  { mode, object }: FileMember,
+  path: string,
+  objects: ObjectStore,
+  pause: Pause,
+): Promise<void> {
+  await writeOutput(path, Number.parseInt(mode, 8), objects, (out) => copyObject(object, out, objects, pause));
 }
 
 /**
@@ -44,7 +41,12 @@ export function restoreFile(member: FileMember, path: string, objects: ObjectSto
  * All of it is made in a new folder beside the place, so nothing that is there already can lead anything elsewhere.
  * Links come last, and no path goes through one (reference.ts).
  */
-export function restoreFolder(members: readonly Member[], path: string, objects: ObjectStore): void {
+export async function restoreFolder(
+  members: readonly Member[],
+  path: string,
+  objects: ObjectStore,
+  pause: Pause,
+): Promise<void> {
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     mkdirSync(temporary, { recursive: true });
@@ -52,7 +54,7 @@ export function restoreFolder(members: readonly Member[], path: string, objects:
       if (member.type === "folder") mkdirSync(join(temporary, member.path), { recursive: true });
     }
     for (const member of members) {
-      if (member.type === "file") restoreFile(member, join(temporary, member.path), objects);
+      if (member.type === "file") await restoreFile(member, join(temporary, member.path), objects, pause);
     }
     for (const member of members) {
       if (member.type !== "link") continue;
@@ -70,10 +72,27 @@ export function restoreFolder(members: readonly Member[], path: string, objects:
   }
 }
 
-function outputTo(path: string, objects: ObjectStore, mode?: number): OutputFile {
+async function copyObject(object: string, out: OutputFile, objects: ObjectStore, pause: Pause): Promise<void> {
+  for (const piece of objects.open(object)) {
+    out.write(piece);
+    await pause();
+  }
+}
+
+async function writeOutput(
+  path: string,
+  mode: number,
+  objects: ObjectStore,
+  write: (out: OutputFile) => Promise<void>,
+): Promise<void> {
+  let out: OutputFile | null = null;
   try {
-    return new OutputFile(path, objects.files, mode);
+    out = new OutputFile(path, objects.files, mode);
+    await write(out);
+    out.finish();
   } catch (error) {
-    throw fromSystemError(error, "create the file", path);
+    throw fromSystemError(error, "write the file", path);
+  } finally {
+    out?.discard();
   }
 }

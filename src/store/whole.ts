@@ -1,11 +1,11 @@
-import { closeSync, lstatSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { decodeManifest, MANIFEST, type Manifest, type MemberEntry, sha256 } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { type Files, OutputFile, piecesOf } from "./files.ts";
+import { type Files, OutputFile, type Pause, piecesOf } from "./files.ts";
 import { packArchive } from "./pack.ts";
-import { materialPath, type StoredArchive } from "./stored-archive.ts";
+import type { StoredArchive } from "./stored-archive.ts";
 
 /** An archive in one tar.zst file, from before there was a store or compressed by another program. */
 export class WholeArchive implements StoredArchive {
@@ -21,33 +21,37 @@ export class WholeArchive implements StoredArchive {
     return statSync(this.place).size;
   }
 
-  async materialise(folder: string): Promise<string> {
-    const path = materialPath(folder, this.name);
-    await this.restore(path);
-    return path;
+  tarSha256(): Promise<string> {
+    return this.opened((archive) => archive.tarSha256());
   }
 
-  async readMember(path: string): Promise<Uint8Array> {
+  describe(): Promise<Manifest> {
+    return this.opened((archive) => Promise.resolve(archive.manifest));
+  }
+
+  readMember(path: string): Promise<Uint8Array> {
+    return this.opened(async (archive) => {
+      const entry = memberOf(archive.manifest, path, this.name);
+      for await (const [, bytes] of archive.members([entry])) return bytes;
+      throw noMember(this.name, path);
+    });
+  }
+
+  writeWhole(path: string, pause: Pause): Promise<void> {
+    return this.restore(path, pause);
+  }
+
+  restore(path: string, pause: Pause): Promise<void> {
+    return copyFile(this.place, path, this.files, pause);
+  }
+
+  private async opened<T>(read: (archive: Archive) => Promise<T>): Promise<T> {
     const archive = await Archive.open(this.place);
     try {
-      const { interner, chunks, optimal_txt } = archive.manifest;
-      const entry = [interner, optimal_txt, ...chunks].find((candidate) => candidate.path === path);
-      for await (const [, bytes] of archive.members(entry === undefined ? [] : [entry])) return bytes;
+      return await read(archive);
     } finally {
       archive.close();
     }
-    throw noMember(this.name, path);
-  }
-
-  async describe(): Promise<Manifest> {
-    const archive = await Archive.open(this.place);
-    archive.close();
-    return archive.manifest;
-  }
-
-  async restore(path: string): Promise<void> {
-    copyFile(this.place, path, this.files);
-    await Promise.resolve();
   }
 }
 
@@ -62,38 +66,38 @@ export class PlainFolder implements StoredArchive {
   ) {}
 
   get size_bytes(): number {
-    const entries = readdirSync(this.place, { recursive: true, withFileTypes: true });
-    const sizes = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-    return sizes.reduce((sum, path) => sum + lstatSync(path).size, 0);
+    return this.fileNames().reduce((sum, path) => sum + statSync(join(this.place, path)).size, 0);
   }
 
-  async materialise(folder: string): Promise<string> {
-    const path = materialPath(folder, this.name);
-    await packArchive(path, await this.describe(), (member) => this.readMember(member), this.files);
-    return path;
-  }
-
-  async readMember(path: string): Promise<Uint8Array> {
-    if (path === MANIFEST) return this.read(MANIFEST);
-    const { interner, chunks, optimal_txt } = await this.describe();
-    const entry: MemberEntry | undefined = [interner, optimal_txt, ...chunks].find((one) => one.path === path);
-    if (entry === undefined) throw noMember(this.name, path);
-    const bytes = this.read(path);
-    if (sha256(bytes) === entry.sha256) return bytes;
-    const hint = "get another copy of the archive, or fold the text again";
-    throw new FoldError("corrupt", `${join(this.place, path)} is not what the manifest says`, hint);
+  tarSha256(): Promise<string> {
+    throw new FoldError("failed", `${this.place} is a folder and has no tar`, "get it as a tar.zst file first");
   }
 
   async describe(): Promise<Manifest> {
     return await Promise.resolve(decodeManifest(this.read(MANIFEST), this.place));
   }
 
-  async restore(path: string): Promise<void> {
-    for (const entry of readdirSync(this.place, { recursive: true, withFileTypes: true })) {
-      const from = join(entry.parentPath, entry.name);
-      if (entry.isFile()) copyFile(from, join(path, from.slice(this.place.length)), this.files);
-    }
-    await Promise.resolve();
+  async readMember(path: string): Promise<Uint8Array> {
+    if (path === MANIFEST) return this.read(MANIFEST);
+    const entry = memberOf(await this.describe(), path, this.name);
+    const bytes = this.read(path);
+    if (sha256(bytes) === entry.sha256) return bytes;
+    const hint = "get another copy of the archive, or fold the text again";
+    throw new FoldError("corrupt", `${join(this.place, path)} is not what the manifest says`, hint);
+  }
+
+  async writeWhole(path: string, pause: Pause): Promise<void> {
+    await packArchive(path, await this.describe(), (member) => this.readMember(member), this.files, pause);
+  }
+
+  async restore(path: string, pause: Pause): Promise<void> {
+    for (const file of this.fileNames()) await copyFile(join(this.place, file), join(path, file), this.files, pause);
+  }
+
+  private fileNames(): string[] {
+    const entries = readdirSync(this.place, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    return files.map((path) => path.slice(this.place.length + 1));
   }
 
   private read(path: string): Uint8Array {
@@ -105,7 +109,7 @@ export class PlainFolder implements StoredArchive {
   }
 }
 
-function copyFile(from: string, to: string, files: Files): void {
+async function copyFile(from: string, to: string, files: Files, pause: Pause): Promise<void> {
   let file: number;
   try {
     file = openSync(from, "r");
@@ -115,7 +119,10 @@ function copyFile(from: string, to: string, files: Files): void {
   let out: OutputFile | null = null;
   try {
     out = new OutputFile(to, files);
-    for (const piece of piecesOf(file, 0, Number.MAX_SAFE_INTEGER)) out.write(piece);
+    for (const piece of piecesOf(file, 0, Number.MAX_SAFE_INTEGER)) {
+      out.write(piece);
+      await pause();
+    }
     out.finish();
   } catch (error) {
     throw fromSystemError(error, "write the file", to);
@@ -125,10 +132,13 @@ function copyFile(from: string, to: string, files: Files): void {
   }
 }
 
+function memberOf({ interner, chunks, optimal_txt }: Manifest, path: string, name: string): MemberEntry {
+  const entry = [interner, optimal_txt, ...chunks].find((candidate) => candidate.path === path);
+  if (entry === undefined) throw noMember(name, path);
+  return entry;
+}
+
 function noMember(name: string, path: string): FoldError {
-  return new FoldError(
-    "not_found",
-    `${name} holds no ${path}`,
-    "an archive holds interner.bin, results/ and optimal.txt",
-  );
+  const hint = "an archive holds interner.bin, results/ and optimal.txt";
+  return new FoldError("not_found", `${name} holds no ${path}`, hint);
 }

@@ -1,0 +1,114 @@
+import { type Dirent, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { INTERNER } from "../archive/manifest.ts";
+import { FoldError, fromSystemError } from "../errors.ts";
+import { isMissing } from "./files.ts";
+import { decodeReference, objectsOf, type Reference } from "./reference.ts";
+
+/** A folder below which references stand. */
+export interface ReferencePlace {
+  readonly folder: string;
+  /** Every file with this ending is a reference. */
+  readonly ending: string;
+}
+
+/** A reference as it was found. */
+export interface FoundReference {
+  /** Its path below the place, without the ending. */
+  readonly name: string;
+  readonly file: string;
+  /** What is wrong with it; null for nothing. */
+  readonly problem: FoldError | null;
+  /** null for one with a problem. */
+  readonly reference: Reference | null;
+  /** The object that the file's own content is. */
+  readonly object: string;
+}
+
+/** A folder that changes all the time is looked through so often before it is given up. */
+const MAX_LISTINGS = 1000;
+
+/**
+ * All references below a place, each once, in no order.
+ *
+ * References are moved while this goes on, and so are folders that they stand in. So folders are listed until nothing
+ * new has turned up twice running: what was renamed between listing and reading is found under its new name.
+ */
+export function* referencesIn(place: ReferencePlace): Generator<FoundReference> {
+  const read = new Set<string>();
+  for (let listing = 0, quiet = 0; quiet < 2; listing++) {
+    if (listing === MAX_LISTINGS) {
+      throw new FoldError("failed", `${place.folder} does not come to rest`, "try again when fewer jobs are running");
+    }
+    const { paths, isWhole } = filesBelow(place);
+    let isNew = !isWhole;
+    for (const path of paths) {
+      if (read.has(path)) continue;
+      isNew = true;
+      const found = readFound(place, path);
+      if (found === null) continue;
+      read.add(path);
+      yield found;
+    }
+    quiet = isNew ? 0 : quiet + 1;
+  }
+}
+
+/**
+ * Add the objects that the references of a place need, and the references themselves.
+ *
+ * @throws FoldError `corrupt` for a reference that is damaged: nobody knows what it needs
+ */
+export function addNeeded(place: ReferencePlace, needed: Set<string>): void {
+  for (const { reference, problem, object } of referencesIn(place)) {
+    if (reference === null) throw problem;
+    needed.add(object);
+    for (const name of objectsOf(reference).keys()) needed.add(name);
+  }
+}
+
+/** The files with the place's ending; not whole when something vanished while they were listed. */
+function filesBelow({ folder, ending }: ReferencePlace): { paths: string[]; isWhole: boolean } {
+  const paths: string[] = [];
+  let isWhole = true;
+  const visit = (inside: string) => {
+    let entries: Dirent[];
+    try {
+      entries = readdirSync(join(folder, inside), { withFileTypes: true });
+    } catch (error) {
+      if (!isMissing(error)) throw fromSystemError(error, "list the folder", join(folder, inside));
+      isWhole = isWhole && inside === "";
+      return;
+    }
+    // An archive that somebody has unpacked: its manifest.json is no reference.
+    if (entries.some(({ name }) => name === INTERNER)) return;
+    for (const entry of entries) {
+      // What begins with a dot, or is an archive in the making, is somebody else's.
+      if (entry.name.startsWith(".") || entry.name.endsWith(".tar.zst.work")) continue;
+      const path = inside === "" ? entry.name : `${inside}/${entry.name}`;
+      if (entry.isDirectory()) visit(path);
+      else if (entry.isFile() && entry.name.endsWith(ending)) paths.push(path);
+    }
+  };
+  visit("");
+  return { paths, isWhole };
+}
+
+function readFound({ folder, ending }: ReferencePlace, path: string): FoundReference | null {
+  const file = join(folder, path);
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw fromSystemError(error, "read the reference", file);
+  }
+  const object = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+  const found = { name: path.slice(0, -ending.length), file, object };
+  try {
+    return { ...found, reference: decodeReference(bytes, file), problem: null };
+  } catch (error) {
+    if (!(error instanceof FoldError)) throw error;
+    return { ...found, reference: null, problem: error };
+  }
+}

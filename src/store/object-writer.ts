@@ -1,0 +1,49 @@
+import { closeSync } from "node:fs";
+import { FoldError } from "../errors.ts";
+import { type Files, hashFile } from "./files.ts";
+
+/** An object that was stored. */
+export interface StoredObject {
+  /** SHA-256 of its content, in hexadecimal. */
+  readonly object: string;
+  readonly size: number;
+}
+
+/** One object in the making: a temporary file, named when it is whole. */
+export class ObjectWriter {
+  private readonly hash = new Bun.CryptoHasher("sha256");
+  private size = 0;
+  private file: number;
+
+  constructor(
+    readonly path: string,
+    private readonly files: Files,
+  ) {
+    this.file = files.create(path);
+  }
+
+  write(piece: Uint8Array): void {
+    this.hash.update(piece);
+    this.size += piece.length;
+    this.files.write(this.file, piece, this.path);
+  }
+
+  /** Put the content on the disk and read it back: what has a name has been seen to match it. */
+  finish(): StoredObject {
+    const { file } = this;
+    this.file = -1;
+    this.files.seal(file, this.path);
+    const object = this.hash.digest("hex");
+    const found = hashFile(this.path);
+    if (found.sha256 !== object || found.size !== this.size) {
+      const hint = "the disk or the memory of this machine is failing";
+      throw new FoldError("corrupt", `${this.path} does not hold what was written to it`, hint);
+    }
+    return { object, size: this.size };
+  }
+
+  close(): void {
+    if (this.file >= 0) closeSync(this.file);
+    this.file = -1;
+  }
+}

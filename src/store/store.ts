@@ -1,0 +1,195 @@
+import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { INTERNER, MANIFEST } from "../archive/manifest.ts";
+import { FoldError, fromSystemError } from "../errors.ts";
+import { addArchive } from "./add-archive.ts";
+import { addFile, addFolder } from "./add-files.ts";
+import { Adding } from "./adding.ts";
+import { type Collected, type CollectOptions, collect } from "./collect.ts";
+import { breathe, Files, isMissing, type Pause, statOf } from "./files.ts";
+import { checkName, placesOf } from "./layout.ts";
+import { type ReferencePlace, referencesIn } from "./needed.ts";
+import { ObjectStore } from "./object-store.ts";
+import { REFERENCE_ENDING, type Reference, readReference } from "./reference.ts";
+import { ReferencedArchive } from "./referenced.ts";
+import { type StoredArchive, WHOLE_ENDING } from "./stored-archive.ts";
+import { PlainFolder, WholeArchive } from "./whole.ts";
+
+/** What was added. */
+export interface Added {
+  readonly reference: Reference;
+  /** False when the same stood under that name already. */
+  readonly isNew: boolean;
+  /** Objects that were not there before, and their bytes. */
+  readonly new_objects: number;
+  readonly new_bytes: number;
+}
+
+/**
+ * The archives of a state directory: objects, and references to them in archives/.
+ *
+ * The references are all the index there is; what the objects are is in their names. So there is nothing that could
+ * disagree with them, and a lost reference is found again among the objects (check.ts).
+ *
+ * @example
+ * const store = new Store("fold_state");
+ * await store.add("book.tar.zst", "book");
+ * await (await store.find("book")).restore("copy.tar.zst", breathe);
+ */
+export class Store {
+  readonly objects: ObjectStore;
+  readonly archives: string;
+  /** Where references stand, in the direction in which jobs take them. */
+  readonly places: readonly ReferencePlace[];
+
+  constructor(stateDir: string, files = new Files()) {
+    this.objects = new ObjectStore(join(stateDir, "objects"), files);
+    this.places = placesOf(stateDir);
+    this.archives = this.places[0].folder;
+  }
+
+  /** The file of a reference of that name, which need not be there. */
+  fileOf(name: string): string {
+    checkName(name, REFERENCE_ENDING);
+    return join(this.archives, `${name}${REFERENCE_ENDING}`);
+  }
+
+  /** Names of all archives, in whatever form they are kept, sorted. */
+  names(): string[] {
+    const names = new Set<string>();
+    for (const { name } of referencesIn(this.places[0])) names.add(name);
+    for (const name of wholesBelow(this.archives)) names.add(name);
+    return [...names].sort();
+  }
+
+  /**
+   * An archive by its name: as objects, else as a whole tar.zst file or a plain folder from before.
+   *
+   * @throws FoldError `not_found`, or `corrupt` for a reference that is damaged
+   */
+  find(name: string): StoredArchive {
+    const file = this.fileOf(name);
+    if (statOf(file) !== null) return new ReferencedArchive(name, file, readReference(file), this.objects);
+    const whole = join(this.archives, `${name}${WHOLE_ENDING}`);
+    if (statOf(whole)?.isFile()) return new WholeArchive(name, whole, this.objects.files);
+    const folder = join(this.archives, name);
+    if (isPlainArchive(folder)) return new PlainFolder(name, folder, this.objects.files);
+    throw new FoldError("not_found", `there is no archive ${name} in ${this.archives}`, "`fold store ls` lists them");
+  }
+
+  /**
+   * Store a file or a folder under a name. An archive of fold's own is kept member by member.
+   *
+   * What fails leaves nothing behind: neither a reference nor objects that were not there before.
+   *
+   * @throws FoldError `usage` where something else stands under that name
+   */
+  async add(path: string, name: string, pause: Pause = breathe): Promise<Added> {
+    const file = this.fileOf(name);
+    const adding = new Adding(this.objects);
+    let isDone = false;
+    try {
+      const reference = await this.take(path, name, adding, pause);
+      const isNew = !this.stands(reference, file);
+      if (isNew) {
+        this.makeFolder(dirname(file));
+        adding.publish(file, reference);
+      }
+      isDone = true;
+      const sizes = [...adding.written.values()];
+      return { reference, isNew, new_objects: sizes.length, new_bytes: sizes.reduce((sum, size) => sum + size, 0) };
+    } finally {
+      adding.end();
+      if (!isDone) await this.sweep(adding.written);
+    }
+  }
+
+  /** Store the parts of a file or folder, without giving the reference a name yet. */
+  async take(path: string, name: string, adding: Adding, pause: Pause): Promise<Reference> {
+    let stat: Stats;
+    try {
+      stat = statSync(path);
+    } catch (error) {
+      throw fromSystemError(error, "read the file", path);
+    }
+    if (stat.isDirectory()) return await addFolder(path, name, adding, pause);
+    if (!stat.isFile()) throw new FoldError("usage", `${path} is no file and no folder`, "give one or the other");
+    return (await addArchive(path, name, adding, pause)) ?? (await addFile(path, name, adding, pause));
+  }
+
+  /** Forget an archive. Its objects stay until a garbage collection finds that nobody needs them. */
+  remove(name: string): void {
+    const { files } = this.objects;
+    // A damaged reference can be removed, too.
+    const file = this.fileOf(name);
+    const place = statOf(file) !== null ? file : this.find(name).place;
+    try {
+      files.remove(place);
+      files.syncFolder(dirname(place));
+    } catch (error) {
+      throw fromSystemError(error, "remove the archive", place);
+    }
+  }
+
+  /** Delete the objects that nobody needs. */
+  collect(options: Omit<CollectOptions, "places" | "among">, pause: Pause = breathe): Promise<Collected> {
+    return collect(this.objects, { ...options, places: this.places }, pause);
+  }
+
+  /** Delete objects that a failed add has left, unless somebody else needs them by now. */
+  async sweep(written: ReadonlyMap<string, number>): Promise<void> {
+    if (written.size === 0) return;
+    const among = [...written].map(([object, size]) => ({ object, size, modified_ms: 0 }));
+    try {
+      await collect(this.objects, { places: this.places, grace_ms: 0, isDry: false, among }, breathe);
+    } catch (error) {
+      // What stays is deleted by the next garbage collection; why the add failed is what counts.
+      if (!(error instanceof FoldError)) throw error;
+    }
+  }
+
+  private stands(reference: Reference, file: string): boolean {
+    if (statOf(file) === null) return false;
+    if (readReference(file).sha256 === reference.sha256) return true;
+    const hint = "remove it first with `fold store rm`, or give another name with --name";
+    throw new FoldError("usage", `another archive is called ${reference.name}`, hint);
+  }
+
+  private makeFolder(folder: string): void {
+    try {
+      this.objects.files.makeFolder(folder);
+    } catch (error) {
+      throw fromSystemError(error, "create the folder", folder);
+    }
+  }
+}
+
+/** The name that a file or folder gets when none is given. */
+export function defaultName(path: string): string {
+  const name = basename(path);
+  return name.endsWith(WHOLE_ENDING) && name.length > WHOLE_ENDING.length ? name.slice(0, -WHOLE_ENDING.length) : name;
+}
+
+/** Names of the archives below a folder that are whole files or plain folders. */
+function* wholesBelow(folder: string, inside = ""): Generator<string> {
+  let names: string[];
+  try {
+    names = readdirSync(join(folder, inside));
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw fromSystemError(error, "list the folder", join(folder, inside));
+  }
+  for (const name of names) {
+    if (name.startsWith(".") || name.endsWith(`${WHOLE_ENDING}.work`)) continue;
+    const path = inside === "" ? name : `${inside}/${name}`;
+    const stat = lstatSync(join(folder, path), { throwIfNoEntry: false });
+    if (stat?.isFile() && path.endsWith(WHOLE_ENDING)) yield path.slice(0, -WHOLE_ENDING.length);
+    if (!stat?.isDirectory()) continue;
+    if (isPlainArchive(join(folder, path))) yield path;
+    else yield* wholesBelow(folder, path);
+  }
+}
+
+function isPlainArchive(folder: string): boolean {
+  return statOf(join(folder, INTERNER)) !== null && statOf(join(folder, MANIFEST)) !== null;
+}

@@ -1,0 +1,57 @@
+// Stores on the disk, and what to look at in them.
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { sha256 } from "../../src/archive/manifest.ts";
+import { Files } from "../../src/store/files.ts";
+import { Store } from "../../src/store/store.ts";
+
+/** Everything below a folder: for each path its kind, its permissions and its content. */
+export function treeOf(folder: string): Record<string, string> {
+  const tree: Record<string, string> = {};
+  for (const path of (readdirSync(folder, { recursive: true }) as string[]).sort()) {
+    const place = join(folder, path);
+    const stat = lstatSync(place);
+    const mode = (stat.mode & 0o777).toString(8);
+    if (stat.isSymbolicLink()) tree[path] = `-> ${readlinkSync(place)}`;
+    else if (stat.isDirectory()) tree[path] = `folder ${mode}`;
+    else tree[path] = `${mode} ${sha256(readFileSync(place))}`;
+  }
+  return tree;
+}
+
+/** The files below objects/ that are objects, by name. */
+export function objectFiles(store: Store): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const folder of readdirSync(store.objects.folder).filter((name) => name.length === 2)) {
+    const place = join(store.objects.folder, folder);
+    for (const name of readdirSync(place)) files.set(name, join(place, name));
+  }
+  return files;
+}
+
+/** What is below objects/ and is no object: adds that did not end, trash, what was damaged. */
+export function leftovers(store: Store): string[] {
+  const below = readdirSync(store.objects.folder, { recursive: true }) as string[];
+  return below.filter((path) => path.startsWith(".") && statSync(join(store.objects.folder, path)).isFile());
+}
+
+/** Make all objects and journals look as if they had been there for a time. */
+export function age(store: Store, hours: number): void {
+  const then = new Date(Date.now() - hours * 3_600_000);
+  for (const path of objectFiles(store).values()) utimesSync(path, then, then);
+  const adding = readdirSync(store.objects.folder).includes(".adding") ? readdirSync(store.objects.addingFolder) : [];
+  for (const token of adding) {
+    const folder = join(store.objects.addingFolder, token);
+    for (const name of readdirSync(folder)) utimesSync(join(folder, name), then, then);
+    utimesSync(folder, then, then);
+  }
+}
+
+/** A store whose operation number `failing` on the disk throws; counted from 1. */
+export function failingStore(stateDir: string, failing: number, code = "EIO"): { store: Store; calls: () => number } {
+  let calls = 0;
+  const files = new Files((operation, path) => {
+    if (++calls === failing) throw Object.assign(new Error(`${operation} ${path}: planted`), { code });
+  });
+  return { store: new Store(stateDir, files), calls: () => calls };
+}
