@@ -86,26 +86,43 @@ export class Store {
    */
   async add(path: string, name: string, pause: Pause = breathe): Promise<Added> {
     const file = this.fileOf(name);
+    let isNew = false;
+    const publishThere = (publish: (place: string) => void, reference: Reference) => {
+      isNew = !this.stands(reference, file);
+      if (!isNew) return;
+      this.makeFolder(dirname(file));
+      publish(file);
+    };
+    const { reference, written } = await this.addTo(path, name, publishThere, pause);
+    const sizes = [...written.values()];
+    return { reference, isNew, new_objects: sizes.length, new_bytes: sizes.reduce((sum, size) => sum + size, 0) };
+  }
+
+  /**
+   * Store a file or a folder, and let the caller say where its reference goes, if anywhere.
+   *
+   * @param place called once, when all objects are there, with a function that writes the reference to a path
+   */
+  async addTo(
+    path: string,
+    name: string,
+    place: (publish: (place: string) => void, reference: Reference) => void,
+    pause: Pause = breathe,
+  ): Promise<{ reference: Reference; written: ReadonlyMap<string, number> }> {
     const adding = new Adding(this.objects);
     let isDone = false;
     try {
       const reference = await this.take(path, name, adding, pause);
-      const isNew = !this.stands(reference, file);
-      if (isNew) {
-        this.makeFolder(dirname(file));
-        adding.publish(file, reference);
-      }
+      place((file) => adding.publish(file, reference), reference);
       isDone = true;
-      const sizes = [...adding.written.values()];
-      return { reference, isNew, new_objects: sizes.length, new_bytes: sizes.reduce((sum, size) => sum + size, 0) };
+      return { reference, written: adding.written };
     } finally {
       adding.end();
       if (!isDone) await this.sweep(adding.written);
     }
   }
 
-  /** Store the parts of a file or folder, without giving the reference a name yet. */
-  async take(path: string, name: string, adding: Adding, pause: Pause): Promise<Reference> {
+  private async take(path: string, name: string, adding: Adding, pause: Pause): Promise<Reference> {
     let stat: Stats;
     try {
       stat = statSync(path);
@@ -137,7 +154,7 @@ export class Store {
   }
 
   /** Delete objects that a failed add has left, unless somebody else needs them by now. */
-  async sweep(written: ReadonlyMap<string, number>): Promise<void> {
+  private async sweep(written: ReadonlyMap<string, number>): Promise<void> {
     if (written.size === 0) return;
     const among = [...written].map(([object, size]) => ({ object, size, modified_ms: 0 }));
     try {

@@ -1,5 +1,5 @@
 // A state directory as a place for the conformance suite.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { StorageConfig } from "../../src/storage/create-storage.ts";
@@ -80,7 +80,9 @@ export class LocalPlace implements Place {
   }
 
   damage(name: string): Promise<void> {
-    writeFileSync(join(this.folder, "archives", `${name}.tar.zst`), "no archive");
+    const reference = join(this.folder, "archives", `${name}.json`);
+    chmodSync(reference, 0o644);
+    writeFileSync(reference, "no archive");
     return Promise.resolve();
   }
 

@@ -1,92 +1,150 @@
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
-import { copyFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { archiveName } from "../../archive/archive-name.ts";
 import { INTERNER } from "../../archive/manifest.ts";
-import { Archive } from "../../archive/reader.ts";
-import { FoldError, type FoldErrorCode, fromSystemError } from "../../errors.ts";
+import { FoldError, type FoldErrorCode } from "../../errors.ts";
+import { Adding } from "../../store/adding.ts";
+import { breathe } from "../../store/files.ts";
+import { TAKEN_ENDING } from "../../store/layout.ts";
+import { REFERENCE_ENDING, type Reference, readReference } from "../../store/reference.ts";
+import { ReferencedArchive } from "../../store/referenced.ts";
+import { Store } from "../../store/store.ts";
+import { type StoredArchive, WHOLE_ENDING } from "../../store/stored-archive.ts";
+import { WholeArchive } from "../../store/whole.ts";
 import type { ArchiveEntry } from "../port.ts";
-import { makeFolder, move } from "./files.ts";
+import { makeFolder, move, storeFiles } from "./files.ts";
 import { filesBelow } from "./layout.ts";
 import { pathOfName } from "./names.ts";
 
-const ENDING = ".tar.zst";
+/** The forms in which an archive stands on the shelf, the one that is looked for first in front. */
+const FORMS = [
+  { shelved: REFERENCE_ENDING, taken: TAKEN_ENDING },
+  { shelved: WHOLE_ENDING, taken: WHOLE_ENDING },
+] as const;
 
-/** The published archives of a state directory: one file each, in folders as their names say. */
+/**
+ * The published archives of a state directory, in folders as their names say: references to objects, and whole files
+ * from before there were objects.
+ */
 export class ArchiveShelf {
+  readonly store: Store;
+  readonly folder: string;
   /** What was read of each archive, while its file is the same. */
   private readonly known = new Map<string, { readonly version: string; readonly entry: ArchiveEntry }>();
 
-  constructor(readonly folder: string) {}
-
-  /** All archives, by name. A damaged one is left out: `fold verify` tells what is wrong with it. */
-  async list(): Promise<ArchiveEntry[]> {
-    const entries: ArchiveEntry[] = [];
-    for (const path of filesBelow(this.folder)) {
-      if (!path.endsWith(ENDING) || basename(dirname(path)).endsWith(".work")) continue;
-      const entry = await this.entry(path.slice(0, -ENDING.length));
-      if (entry !== null) entries.push(entry);
-    }
-    // Not in the order of their paths: the ending and the borders of folders come in between.
-    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  constructor(stateDir: string) {
+    this.store = new Store(stateDir, storeFiles);
+    this.folder = this.store.archives;
   }
 
-  /** Where an archive is or is to be. */
-  pathOf(name: string): string {
-    return join(this.folder, `${pathOfName(name)}${ENDING}`);
+  /** All archives, by name. A damaged one is left out: `fold verify` and `fold store verify` tell what is wrong. */
+  async list(): Promise<ArchiveEntry[]> {
+    const names = new Set<string>();
+    for (const path of filesBelow(this.folder)) {
+      const form = FORMS.find(({ shelved }) => path.endsWith(shelved));
+      if (form !== undefined && !basename(dirname(path)).endsWith(".work"))
+        names.add(path.slice(0, -form.shelved.length));
+    }
+    const entries = await Promise.all([...names].map((name) => this.entry(name)));
+    // Not in the order of their paths: the ending and the borders of folders come in between.
+    return entries.filter((entry) => entry !== null).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Whether something stands under a name, be it whole or damaged. */
   has(name: string): boolean {
-    return existsSync(this.pathOf(name));
+    return FORMS.some(({ shelved }) => existsSync(this.base(name) + shelved));
   }
 
-  /** Copy an archive, so that whoever reads it does not lose it to a merge. */
+  /** Make a file of an archive, so that whoever reads it does not lose it to a merge. */
   async copy(name: string, folder: string): Promise<string> {
-    const path = join(folder, `${flatName(name)}${ENDING}`);
-    try {
-      await copyFile(this.pathOf(name), path);
-    } catch (error) {
-      throw fromSystemError(error, "read the archive", this.pathOf(name));
-    }
+    const path = join(folder, `${flatName(name)}${WHOLE_ENDING}`);
+    await this.open(this.placeOf(name)).writeWhole(path, breathe);
     return path;
   }
 
   async interner(name: string): Promise<Uint8Array> {
-    const archive = await Archive.open(this.pathOf(name));
-    try {
-      for await (const [, bytes] of archive.members([archive.manifest.interner])) return bytes;
-    } finally {
-      archive.close();
-    }
-    throw new FoldError("corrupt", `${this.pathOf(name)} has no ${INTERNER}`, "fold its text again");
+    return await this.open(this.placeOf(name)).readMember(INTERNER);
   }
 
   /** Put a finished archive into its place; false when it is not there any more. */
   publish(file: string, name: string): boolean {
-    const path = this.pathOf(name);
+    const { shelved } = FORMS.find(({ taken }) => file.endsWith(taken)) ?? FORMS[1];
+    const path = this.base(name) + shelved;
     makeFolder(dirname(path));
-    return move(file, path);
+    if (shelved === WHOLE_ENDING) return move(file, path);
+    const reference = this.referenceIn(file);
+    if (reference === null) return move(file, path);
+    const adding = new Adding(this.store.objects);
+    try {
+      // Whoever collects garbage may have looked there before, and looks here when it has left.
+      return adding.whileKept(reference, () => move(file, path));
+    } finally {
+      adding.end();
+    }
   }
 
-  /** Take an archive away for a merge; false when somebody else has taken it. */
-  take(name: string, file: string): boolean {
-    return move(this.pathOf(name), file);
+  /**
+   * Take an archive away for a merge; false when somebody else has taken it.
+   *
+   * @param base where to, without the ending
+   */
+  take(name: string, base: string): boolean {
+    return FORMS.some(({ shelved, taken }) => move(this.base(name) + shelved, base + taken));
   }
 
   /** What stands under a name; null for nothing, or something damaged. */
   async entry(name: string): Promise<ArchiveEntry | null> {
-    const path = this.pathOf(name);
+    const path = this.placeOf(name);
     const file = statSync(path, { throwIfNoEntry: false });
     if (file === undefined) return null;
-    const version = `${file.ino} ${file.mtimeMs} ${file.size}`;
+    const version = `${path} ${file.ino} ${file.mtimeMs} ${file.size}`;
     const known = this.known.get(name);
     if (known?.version === version) return known.entry;
-    const entry = await describe(path);
+    const entry = await this.describe(path);
     if (entry === null) return null;
     this.known.set(name, { version, entry: { ...entry, name } });
     return { ...entry, name };
+  }
+
+  /** What an archive is; null for one that is damaged or gone. */
+  async describe(file: string): Promise<ArchiveEntry | null> {
+    try {
+      const archive = this.open(file);
+      const { name, options, orthos, lineage, interner } = await archive.describe();
+      const sizes = { size_bytes: archive.size_bytes, sentences_bytes: interner.size };
+      const tar_sha256 = await archive.tarSha256();
+      return { name: archiveName(name, options), orthos, lineage, options, ...sizes, tar_sha256 };
+    } catch (error) {
+      if (error instanceof FoldError && UNUSABLE.has(error.code)) return null;
+      throw error;
+    }
+  }
+
+  /** The archive in a file: a reference or a whole one. */
+  open(file: string): StoredArchive {
+    if (file.endsWith(WHOLE_ENDING)) return new WholeArchive(file, file, storeFiles);
+    return new ReferencedArchive(file, file, readReference(file), this.store.objects);
+  }
+
+  /** null for one that is damaged: no reason not to move it, and a collection deletes nothing while it is there. */
+  private referenceIn(file: string): Reference | null {
+    try {
+      return readReference(file);
+    } catch (error) {
+      if (error instanceof FoldError && UNUSABLE.has(error.code)) return null;
+      throw error;
+    }
+  }
+
+  private base(name: string): string {
+    return join(this.folder, pathOfName(name));
+  }
+
+  /** The file of an archive; where there is none, that of a whole one. */
+  private placeOf(name: string): string {
+    const paths = FORMS.map(({ shelved }) => this.base(name) + shelved);
+    return paths.find((path) => existsSync(path)) ?? paths[1];
   }
 }
 
@@ -95,23 +153,6 @@ function flatName(name: string): string {
   const path = pathOfName(name);
   const folder = createHash("sha256").update(dirname(path)).digest("hex").slice(0, 8);
   return path.includes("/") ? `${folder}-${basename(path)}` : path;
-}
-
-/** What an archive file is; null for one that is damaged or gone. */
-export async function describe(path: string): Promise<ArchiveEntry | null> {
-  let archive: Archive | null = null;
-  try {
-    archive = await Archive.open(path);
-    const { name, options, orthos, lineage, interner } = archive.manifest;
-    const sizes = { size_bytes: archive.sizeBytes, sentences_bytes: interner.size };
-    const tar_sha256 = await archive.tarSha256();
-    return { name: archiveName(name, options), orthos, lineage, options, ...sizes, tar_sha256 };
-  } catch (error) {
-    if (error instanceof FoldError && UNUSABLE.has(error.code)) return null;
-    throw error;
-  } finally {
-    archive?.close();
-  }
 }
 
 const UNUSABLE: ReadonlySet<FoldErrorCode> = new Set(["corrupt", "not_found", "unreadable"]);

@@ -4,8 +4,9 @@ import type { ArchiveEntry, Attempt, JobWanted } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
 import type { Clock } from "./clock.ts";
 import { makeSubfolder, remove } from "./files.ts";
+import { inputBase } from "./kept.ts";
 import type { Layout } from "./layout.ts";
-import { attemptOf, inputPath } from "./ownership.ts";
+import { attemptOf } from "./ownership.ts";
 import { putBack } from "./shelving.ts";
 import { folderPath, type JobRecord, newToken, writeFirstRecord } from "./work-folder.ts";
 
@@ -97,7 +98,7 @@ async function claimPair(
   makeSubfolder(folder);
   try {
     writeFirstRecord(folder, record);
-    const isComplete = archives.every((name, number) => shelf.take(name, inputPath(folder, number)));
+    const isComplete = archives.every((name, number) => shelf.take(name, inputBase(folder, number)));
     if (isComplete) return attemptOf(folder, record, worker);
   } catch (error) {
     // Suspended for so long that recovery has put all back and tidied the folder away.

@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type FileAction, FoldError, fromSystemError } from "../../errors.ts";
+import { Files } from "../../store/files.ts";
 
 /**
  * Every change that the local backend makes to a disk goes through this file, so that tests can let the Nth of them
@@ -32,6 +33,9 @@ export function interceptChanges(hook: (change: string) => void): () => void {
     beforeChange = before;
   };
 }
+
+/** The same for what the object store does to the disk. */
+export const storeFiles = new Files((operation, path) => beforeChange(`${operation} ${path}`));
 
 /** Make a folder and those above it. */
 export function makeFolder(path: string): void {

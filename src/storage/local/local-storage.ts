@@ -1,6 +1,8 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { FoldError, fromSystemError } from "../../errors.ts";
+import { breathe } from "../../store/files.ts";
+import { WHOLE_ENDING } from "../../store/stored-archive.ts";
 import { checkChunkName } from "../chunk-name.ts";
 import type { Answer, ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
@@ -9,8 +11,9 @@ import { claimMerge } from "./claim-merges.ts";
 import { TextClaims } from "./claim-texts.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { isMissing, makeFolder, makeSubfolder, remove, writeQuickly } from "./files.ts";
+import { inputBase, isKept, keptAt } from "./kept.ts";
 import { idOfInput, type Layout, layoutOf, nameOfInput, textsBelow } from "./layout.ts";
-import { asOwner, attemptOf, ENTRY, inputPath, lost, release, SOURCE, takeOver } from "./ownership.ts";
+import { asOwner, attemptOf, ENTRY, lost, release, SOURCE, takeOver } from "./ownership.ts";
 import { complete, keepArchive } from "./publish.ts";
 import { PutAside } from "./put-aside.ts";
 import { countFailure, reclaim } from "./recovery.ts";
@@ -54,7 +57,7 @@ export class LocalStorage implements Storage {
     this.place = this.layout.root;
     this.clock = clock;
     this.staleness = new Staleness(clock, grace_ms);
-    this.shelf = new ArchiveShelf(this.layout.archives);
+    this.shelf = new ArchiveShelf(folder);
     this.texts = new TextClaims(this.layout, clock);
     this.putAside = new PutAside(this.layout, this.shelf);
   }
@@ -103,7 +106,7 @@ export class LocalStorage implements Storage {
   }
 
   writeArchive(attempt: Attempt, file: string): Answer<void> {
-    return keepArchive(attempt, file);
+    return keepArchive(attempt, file, this.shelf);
   }
 
   completeJob(attempt: Attempt): Answer<ArchiveEntry> {
@@ -117,8 +120,10 @@ export class LocalStorage implements Storage {
 
   /** Remove all but the record and what the job works on. */
   private clear({ folder }: Attempt): void {
-    const kept = /^(job\.json|source\.txt|input-\d+\.tar\.zst)$/;
-    for (const name of readdirSync(folder)) if (!kept.test(name)) remove(join(folder, name));
+    const kept = /^(job\.json|source\.txt)$/;
+    for (const name of readdirSync(folder)) {
+      if (!kept.test(name) && !isKept(folder, name)) remove(join(folder, name));
+    }
   }
 
   async failJob(attempt: Attempt, failure: JobFailure): Promise<boolean> {
@@ -155,8 +160,16 @@ export class LocalStorage implements Storage {
     });
   }
 
-  readArchives(attempt: Attempt): Answer<string[]> {
-    return asOwner(attempt, () => attempt.archives.map((_, number) => inputPath(attempt.folder, number)));
+  async readArchives(attempt: Attempt): Promise<string[]> {
+    const paths: string[] = [];
+    for (const [number] of attempt.archives.entries()) {
+      const file = asOwner(attempt, () => keptAt(inputBase(attempt.folder, number)));
+      const path = `${inputBase(attempt.folder, number)}${WHOLE_ENDING}`;
+      if (file === null) throw lost(attempt.id);
+      if (file !== path && !existsSync(path)) await this.shelf.open(file).writeWhole(path, breathe);
+      paths.push(path);
+    }
+    return asOwner(attempt, () => paths);
   }
 
   openArchive(name: string, folder: string): Answer<string> {

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { FoldError } from "../../errors.ts";
 import type { Attempt } from "../port.ts";
 import { move, remove } from "./files.ts";
@@ -18,14 +17,8 @@ import {
 /** The source of a text job inside its folder. */
 export const SOURCE = "source.txt";
 
-/** The finished archive inside the folder, and what is told of it. */
-export const ARCHIVE = "archive.tar.zst";
+/** What is told of the finished archive inside the folder. */
 export const ENTRY = "archive.json";
-
-/** Where the archives of a merge are inside its folder. */
-export function inputPath(folder: string, number: number): string {
-  return join(folder, `input-${number}.tar.zst`);
-}
 
 /** Become the owner of a folder; null when somebody else was faster. */
 export function takeOver(inProcess: string, folder: WorkFolder, now_ms: number): WorkFolder | null {

@@ -4,8 +4,9 @@ import { MAX_ATTEMPTS } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
 import type { Clock } from "./clock.ts";
 import { remove } from "./files.ts";
+import { inputBase, keptAt } from "./kept.ts";
 import type { Layout } from "./layout.ts";
-import { inputPath, release, SOURCE, takeOver } from "./ownership.ts";
+import { release, SOURCE, takeOver } from "./ownership.ts";
 import { finish, isPublishable } from "./publish.ts";
 import type { PutAside } from "./put-aside.ts";
 import { putBack } from "./shelving.ts";
@@ -89,7 +90,7 @@ export function countFailure(record: JobRecord): JobRecord {
 /** The claim was finished: all that the job works on is in its folder. */
 function isWhole(path: string, { kind, archives }: JobRecord): boolean {
   if (kind === "text") return existsSync(join(path, SOURCE));
-  return archives.every((_, number) => existsSync(inputPath(path, number)));
+  return archives.every((_, number) => keptAt(inputBase(path, number)) !== null);
 }
 
 /** A folder whose record is missing or damaged. Mostly nothing is in it; but what is must not be thrown away. */

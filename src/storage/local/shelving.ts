@@ -1,6 +1,5 @@
-import { existsSync } from "node:fs";
-import { type ArchiveShelf, describe } from "./archive-shelf.ts";
-import { inputPath } from "./ownership.ts";
+import type { ArchiveShelf } from "./archive-shelf.ts";
+import { inputBase, keptAt } from "./kept.ts";
 
 /**
  * Put an archive onto the shelf without burying another: where one of the same name stands that is not the same, it
@@ -23,14 +22,14 @@ export async function shelve(shelf: ArchiveShelf, file: string, name: string): P
 
 /** Equal work gives equal bytes: the same text folded twice is one archive. */
 async function isSame(shelf: ArchiveShelf, file: string, name: string): Promise<boolean> {
-  const [mine, other] = [await describe(file), await shelf.entry(name)];
+  const [mine, other] = [await shelf.describe(file), await shelf.entry(name)];
   return mine !== null && mine.tar_sha256 === other?.tar_sha256;
 }
 
 /** Give the archives of a merge back, as many as are there. */
 export async function putBack(shelf: ArchiveShelf, folder: string, names: readonly string[]): Promise<void> {
   for (const [number, name] of names.entries()) {
-    const file = inputPath(folder, number);
-    if (existsSync(file)) await shelve(shelf, file, name);
+    const file = keptAt(inputBase(folder, number));
+    if (file !== null) await shelve(shelf, file, name);
   }
 }
