@@ -11,6 +11,12 @@ import { type FileMember, REFERENCE_VERSION, type Reference, sealReference } fro
 
 const MODE = "0644";
 
+/**
+ * Smaller archives are kept as one object: what they could share is less than what each more file takes on a disk, and
+ * each waits for the disk.
+ */
+const LEAST_BYTES = 64 << 10;
+
 /** One member as the file holds it. */
 interface PlacedFrame {
   readonly at: number;
@@ -29,7 +35,7 @@ export async function addArchive(path: string, name: string, adding: Adding, pau
   const source = new ArchiveSource(path);
   const { frames, tarSha256, sizeBytes } = source;
   source.close();
-  if (frames === null || tarSha256 === null) return null;
+  if (frames === null || tarSha256 === null || sizeBytes < LEAST_BYTES) return null;
   const archive = await Archive.open(path);
   archive.close();
   const { manifest } = archive;

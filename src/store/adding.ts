@@ -49,7 +49,7 @@ export class Adding {
   constructor(private readonly objects: ObjectStore) {
     this.folder = join(objects.addingFolder, crypto.randomUUID());
     try {
-      objects.files.makeFolder(this.folder);
+      objects.files.makePassingFolder(this.folder);
       this.journal = objects.files.create(join(this.folder, JOURNAL));
     } catch (error) {
       throw fromSystemError(error, "create the folder", this.folder);
@@ -160,7 +160,11 @@ export class Adding {
     }
     const path = this.objects.path(stored.object);
     const folder = dirname(path);
-    if (!existsSync(folder)) files.makeFolder(folder);
+    if (!existsSync(folder)) {
+      files.makePassingFolder(folder);
+      // Once for all of them, before the reference.
+      this.unsynced.add(this.objects.folder);
+    }
     files.rename(writer.path, path);
     this.unsynced.add(folder);
     this.written.set(stored.object, stored.size);

@@ -49,6 +49,12 @@ export class Files {
     for (let made = resolve(path); made.length >= top.length; made = dirname(made)) this.syncFolder(dirname(made));
   }
 
+  /** Make a folder that a power cut may take away, and those above it. */
+  makePassingFolder(path: string): void {
+    this.before("make the folder", path);
+    mkdirSync(path, { recursive: true });
+  }
+
   /** Open a new file for writing; fails where there is one. */
   create(path: string): number {
     this.before("create", path);
@@ -60,11 +66,21 @@ export class Files {
     for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
   }
 
+  /** Close a file that can be made again, should a power cut take it. */
+  close(file: number, path: string, mode: number): void {
+    try {
+      this.before("close", path);
+      fchmodSync(file, mode);
+    } finally {
+      closeSync(file);
+    }
+  }
+
   /** Make sure that the content is on the disk, not to be written to again, and close the file. */
-  seal(file: number, path: string, mode = READ_ONLY): void {
+  seal(file: number, path: string): void {
     try {
       this.before("seal", path);
-      fchmodSync(file, mode);
+      fchmodSync(file, READ_ONLY);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -167,7 +183,7 @@ export function hashFile(path: string): { sha256: string; size: number } {
 }
 
 /**
- * A file that appears under its name when it is whole: for what leaves the store.
+ * A file that appears under its name when it is whole: for what leaves the store, and can be had from it again.
  *
  * @param mode permission bits of the finished file
  */
@@ -181,7 +197,7 @@ export class OutputFile {
     private readonly mode = 0o644,
   ) {
     this.temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-    files.makeFolder(dirname(path));
+    files.makePassingFolder(dirname(path));
     this.file = files.create(this.temporary);
   }
 
@@ -192,7 +208,7 @@ export class OutputFile {
   finish(): void {
     const { file } = this;
     this.file = -1;
-    this.files.seal(file, this.temporary, this.mode);
+    this.files.close(file, this.temporary, this.mode);
     this.files.rename(this.temporary, this.path);
   }
 
