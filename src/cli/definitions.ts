@@ -22,6 +22,8 @@ import {
   wholeNumber,
 } from "./flags.ts";
 
+import { storeDefinition } from "./store-definition.ts";
+
 const cores = availableParallelism();
 
 const json = toggle("print JSON on stdout and nothing else there");
@@ -314,6 +316,7 @@ export const definitions: readonly CommandDefinition[] = [
     examples: [["bench book.txt --threads 1,2 --runs 5", "one thread against two"]],
     load: () => import("./bench.ts"),
   },
+  storeDefinition,
   {
     name: "completions",
     summary: "a script that completes commands and options in a shell",

@@ -165,6 +165,14 @@ export function cutBy(text: string): (typeof cutWords)[number] | RegExp {
   return refuse(text, allowed);
 }
 
+/** A length of time in ms: `24h`, `90m`, `7d`, `30s`, `0`. */
+export function duration_ms(value: string): number {
+  const match = /^(\d+)(s|m|h|d)$/.exec(value === "0" ? "0s" : value);
+  const unit_ms = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? ""];
+  const time_ms = Number(match?.[1]) * (unit_ms ?? Number.NaN);
+  return Number.isSafeInteger(time_ms) ? time_ms : refuse(value, "a length of time, for instance 24h, 30m or 7d");
+}
+
 /** Any text but an empty one. */
 export function text(what: string): (value: string) => string {
   return (value) => (value.trim() === "" ? refuse(value, what) : value);

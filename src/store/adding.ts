@@ -132,7 +132,9 @@ export class Adding {
 
   /** Make the names of all objects survive a power cut. */
   syncFolders(): void {
-    for (const folder of this.unsynced) this.objects.files.syncFolder(folder);
+    this.guard(() => {
+      for (const folder of this.unsynced) this.objects.files.syncFolder(folder);
+    });
     this.unsynced.clear();
   }
 

@@ -62,6 +62,16 @@ export class Store {
     return [...names].sort();
   }
 
+  /** The archives that are whole files or plain folders, from before there were objects. */
+  wholes(): StoredArchive[] {
+    const { files } = this.objects;
+    return [...wholesBelow(this.archives)].map((name) => {
+      const whole = join(this.archives, `${name}${WHOLE_ENDING}`);
+      if (statOf(whole)?.isFile()) return new WholeArchive(name, whole, files);
+      return new PlainFolder(name, join(this.archives, name), files);
+    });
+  }
+
   /**
    * An archive by its name: as objects, else as a whole tar.zst file or a plain folder from before.
    *

@@ -1,5 +1,5 @@
 // Stores on the disk, and what to look at in them.
-import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync, utimesSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../../src/archive/manifest.ts";
 import { Files } from "../../src/store/files.ts";
@@ -22,6 +22,7 @@ export function treeOf(folder: string): Record<string, string> {
 /** The files below objects/ that are objects, by name. */
 export function objectFiles(store: Store): Map<string, string> {
   const files = new Map<string, string>();
+  if (!existsSync(store.objects.folder)) return files;
   for (const folder of readdirSync(store.objects.folder).filter((name) => name.length === 2)) {
     const place = join(store.objects.folder, folder);
     for (const name of readdirSync(place)) files.set(name, join(place, name));
@@ -31,6 +32,7 @@ export function objectFiles(store: Store): Map<string, string> {
 
 /** What is below objects/ and is no object: adds that did not end, trash, what was damaged. */
 export function leftovers(store: Store): string[] {
+  if (!existsSync(store.objects.folder)) return [];
   const below = readdirSync(store.objects.folder, { recursive: true }) as string[];
   return below.filter((path) => path.startsWith(".") && statSync(join(store.objects.folder, path)).isFile());
 }
@@ -47,11 +49,16 @@ export function age(store: Store, hours: number): void {
   }
 }
 
-/** A store whose operation number `failing` on the disk throws; counted from 1. */
-export function failingStore(stateDir: string, failing: number, code = "EIO"): { store: Store; calls: () => number } {
+/**
+ * A store whose operation number `failing` on the disk throws; counted from 1.
+ *
+ * @param isEnd so do all after it, as if the process had ended there
+ */
+export function failingStore(stateDir: string, failing: number, isEnd: boolean, code = "EIO") {
   let calls = 0;
   const files = new Files((operation, path) => {
-    if (++calls === failing) throw Object.assign(new Error(`${operation} ${path}: planted`), { code });
+    if (++calls !== failing && !(isEnd && calls > failing)) return;
+    throw Object.assign(new Error(`${operation} ${path}: planted`), { code });
   });
   return { store: new Store(stateDir, files), calls: () => calls };
 }

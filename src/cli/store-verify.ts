@@ -1,0 +1,54 @@
+import { type CheckResult, checkStore } from "../store/check.ts";
+import type { Output } from "./output.ts";
+import type { StoreCall } from "./store.ts";
+import { formatBytes, formatCounted } from "./text.ts";
+
+const DONE = 0;
+const FAILED = 1;
+const IN_PART = 3;
+
+/**
+ * `fold store verify`: exit code 0 when all is well, or is again; 1 when something is lost; 3 when some of it could be
+ * repaired and some not.
+ */
+export async function verifyStore({ store, flags, io, pause }: StoreCall): Promise<number> {
+  const { sample, repairFrom, rebuild } = flags;
+  const started = performance.now();
+  const result = await checkStore(store, { sample, repairFrom, rebuild, pause });
+  const elapsed_ms = Math.round(performance.now() - started);
+  const exit = exitOf(result);
+  if (flags.json) io.output.json({ ok: exit === DONE, ...result, elapsed_ms });
+  else printResult(result, rebuild, io.output, io.program);
+  return exit;
+}
+
+function exitOf({ bad_objects, bad_references, broken }: CheckResult): number {
+  const isWell = broken.length === 0 && bad_references.every(({ state }) => state === "rebuilt");
+  if (isWell) return DONE;
+  const isMended =
+    bad_objects.some(({ repaired }) => repaired) || bad_references.some(({ state }) => state === "rebuilt");
+  return isMended ? IN_PART : FAILED;
+}
+
+function printResult(result: CheckResult, rebuild: boolean, output: Output, program: string): void {
+  const { objects, checked, checked_bytes, archives, bad_objects, bad_references, forgotten, broken } = result;
+  output.line(
+    `${checked} of ${formatCounted(objects, "object")} read, ${formatBytes(checked_bytes)}; ${formatCounted(archives, "archive")}`,
+  );
+  for (const { object, problem, repaired, archives: names } of bad_objects) {
+    const end = repaired ? "repaired" : names.length === 0 ? "nobody needs it" : `needed by ${names.join(", ")}`;
+    output.line(`${object} ${problem}: ${end}`);
+  }
+  for (const { name, problem, state } of bad_references) {
+    const end = { rebuilt: "made anew", rebuildable: "--rebuild makes it anew", lost: "no copy of it is left" }[state];
+    output.line(`${name}: ${problem}; ${end}`);
+  }
+  if (forgotten.length > 0) {
+    const end = rebuild ? "has a reference again" : "was removed or merged, or its reference was lost: --rebuild";
+    for (const name of forgotten) output.line(`${name} ${end}`);
+  }
+  if (broken.length > 0) {
+    output.line(`${formatCounted(broken.length, "archive")} cannot be read in full: ${broken.join(", ")}`);
+    output.note(`hint: \`${program} store verify --repair-from PATH\` takes what is missing from copies`);
+  }
+}

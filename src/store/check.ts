@@ -1,0 +1,246 @@
+/**
+ * The check of a store: every object against its name, every reference against the objects that it needs.
+ *
+ * It never stops at what is bad. A damaged object is put into quarantine, so that nobody relies on it and an add
+ * writes it anew; what can be had from elsewhere is put back; and what is still missing is told with the names of the
+ * archives that it is missing from. A reference that is lost or damaged is found again among the objects, since each
+ * is an object, too. Whether it was lost or removed they cannot tell: it is only made anew for who asks.
+ */
+import { dirname } from "node:path";
+import { FoldError, fromSystemError } from "../errors.ts";
+import { Adding } from "./adding.ts";
+import type { Pause } from "./files.ts";
+import { type FoundReference, referencesIn } from "./needed.ts";
+import { decodeReference, objectsOf, type Reference } from "./reference.ts";
+import { findObjects, pausing, type Wanted } from "./repair-source.ts";
+import type { Store } from "./store.ts";
+
+export interface CheckOptions {
+  /** Share of the objects to read, 0 .. 1. Whether all are there is looked at in any case. */
+  readonly sample: number;
+  /** Files and folders that may hold what is bad here. */
+  readonly repairFrom: readonly string[];
+  /** Make references anew that are lost or damaged. */
+  readonly rebuild: boolean;
+  readonly pause: Pause;
+}
+
+/** An object that is not as it should be. */
+export interface BadObject {
+  readonly object: string;
+  readonly problem: "damaged" | "missing" | "unreadable";
+  /** Whether it is whole again. */
+  readonly repaired: boolean;
+  /** Names of the archives that need it. None: it was in nobody's way, and is gone. */
+  readonly archives: readonly string[];
+}
+
+/** A reference that is not as it should be. */
+export interface BadReference {
+  readonly name: string;
+  readonly problem: string;
+  /** `rebuilt`; `rebuildable`, if asked for; or `lost`. */
+  readonly state: "rebuilt" | "rebuildable" | "lost";
+}
+
+export interface CheckResult {
+  readonly objects: number;
+  readonly checked: number;
+  readonly checked_bytes: number;
+  readonly archives: number;
+  readonly bad_objects: readonly BadObject[];
+  readonly bad_references: readonly BadReference[];
+  /**
+   * Archives that no reference names and whose objects are all there: removed or merged since the last garbage
+   * collection, or lost. With `rebuild` they have a reference again.
+   */
+  readonly forgotten: readonly string[];
+  /** Archives that cannot be read in full. */
+  readonly broken: readonly string[];
+}
+
+/** Check a store, and mend what can be mended. */
+export async function checkStore(store: Store, options: CheckOptions): Promise<CheckResult> {
+  return await new Check(store, options).run();
+}
+
+class Check {
+  private readonly bad = new Map<string, BadObject["problem"]>();
+  /** References among the objects, by the name of the object, with its time. */
+  private readonly copies = new Map<string, { reference: Reference; modified_ms: number }>();
+  private objects = 0;
+  private checked = 0;
+  private bytes = 0;
+
+  constructor(
+    private readonly store: Store,
+    private readonly options: CheckOptions,
+  ) {}
+
+  async run(): Promise<CheckResult> {
+    await this.readObjects();
+    for (const object of this.wanted().keys()) if (!this.store.objects.has(object)) this.lose(object, "missing");
+    const repaired = await this.repair();
+    const references = this.checkReferences();
+    return { ...this.report(repaired), ...references };
+  }
+
+  private async readObjects(): Promise<void> {
+    const { sample, pause } = this.options;
+    for (const { object, modified_ms, size } of this.store.objects.list()) {
+      this.objects++;
+      if (sample < 1 && Math.random() >= sample && this.checked > 0) continue;
+      this.checked++;
+      this.bytes += size;
+      try {
+        const first = await this.readObject(object, pause);
+        if (first !== null) this.keepCopy(object, first, modified_ms);
+      } catch (error) {
+        if (!(error instanceof FoldError) || error.code === "interrupted") throw error;
+        // Gone by now: a garbage collection is going on.
+        if (error.code === "not_found") continue;
+        this.lose(object, error.code === "corrupt" ? "damaged" : "unreadable");
+        // What only somebody else may read is no reason to take it away.
+        if (error.code !== "unreadable") this.store.objects.quarantine(object);
+      }
+    }
+  }
+
+  /** Read all of an object; all of it again when it may be a reference. */
+  private async readObject(object: string, pause: Pause): Promise<Uint8Array | null> {
+    let start: string | null = null;
+    for (const piece of this.store.objects.open(object)) {
+      start ??= new TextDecoder().decode(piece.subarray(0, REFERENCE_START.length));
+      await pause();
+    }
+    return start === REFERENCE_START ? this.store.objects.get(object) : null;
+  }
+
+  private keepCopy(object: string, bytes: Uint8Array, modified_ms: number): void {
+    try {
+      const reference = decodeReference(bytes, object);
+      this.store.fileOf(reference.name);
+      this.copies.set(object, { reference, modified_ms });
+    } catch (error) {
+      // Somebody's file that begins like one, or lies about its name.
+      if (!(error instanceof FoldError)) throw error;
+    }
+  }
+
+  private lose(object: string, problem: BadObject["problem"]): void {
+    if (!this.bad.has(object)) this.bad.set(object, problem);
+  }
+
+  /** All objects that references need. */
+  private wanted(): Map<string, Wanted> {
+    const wanted = new Map<string, Wanted>();
+    for (const { reference } of this.references()) {
+      if (reference === null) continue;
+      for (const [object, size] of objectsOf(reference)) wanted.set(object, { object, size, raw: null });
+      if (reference.frame === null) continue;
+      for (const member of reference.members) {
+        if (member.type !== "file") continue;
+        const { object, stored, sha256, size } = member;
+        wanted.set(object, { object, size: stored, raw: { sha256, size } });
+      }
+    }
+    return wanted;
+  }
+
+  private *references(): Generator<FoundReference> {
+    for (const place of this.store.places) yield* referencesIn(place);
+  }
+
+  /** Names of the objects that are whole again. */
+  private async repair(): Promise<Set<string>> {
+    const repaired = new Set<string>();
+    const all = this.wanted();
+    const needed = new Map([...all].filter(([object]) => this.bad.has(object)));
+    const adding = new Adding(this.store.objects);
+    try {
+      for (const path of this.options.repairFrom) {
+        for (const { object, pieces } of findObjects(path, needed)) {
+          if ((await adding.putStream(pausing(pieces, this.options.pause))).object !== object) continue;
+          repaired.add(object);
+          needed.delete(object);
+        }
+      }
+      adding.syncFolders();
+      return repaired;
+    } finally {
+      adding.end();
+    }
+  }
+
+  /** What is wrong with references, and which archives only their own objects remember. */
+  private checkReferences(): Pick<CheckResult, "bad_references" | "forgotten"> {
+    const found = new Set<string>();
+    const standing = new Set<string>();
+    const damaged: { name: string; problem: string }[] = [];
+    for (const { name, problem, object } of this.references()) {
+      found.add(name);
+      standing.add(object);
+      if (problem !== null) damaged.push({ name, problem: problem.message });
+    }
+    const bad_references = damaged.map(({ name, problem }): BadReference => {
+      const copy = this.copyOf(name);
+      return { name, problem, state: copy === null ? "lost" : this.rebuild(copy) };
+    });
+    const names = [...this.copies]
+      .filter(([object, { reference }]) => !standing.has(object) && !found.has(reference.name))
+      .map(([, { reference }]) => reference.name);
+    const forgotten = [...new Set(names)].sort().filter((name) => this.copyOf(name) !== null);
+    for (const name of forgotten) this.rebuild(this.copyOf(name) as Reference);
+    return { bad_references, forgotten };
+  }
+
+  /** The newest copy of a reference whose objects are all there. */
+  private copyOf(name: string): Reference | null {
+    const copies = [...this.copies.values()].filter(({ reference }) => reference.name === name);
+    const whole = copies.filter(({ reference }) => [...objectsOf(reference).keys()].every((o) => this.isThere(o)));
+    return whole.sort((a, b) => b.modified_ms - a.modified_ms)[0]?.reference ?? null;
+  }
+
+  private rebuild(reference: Reference): "rebuilt" | "rebuildable" {
+    if (!this.options.rebuild) return "rebuildable";
+    const file = this.store.fileOf(reference.name);
+    const adding = new Adding(this.store.objects);
+    try {
+      this.store.objects.files.makeFolder(dirname(file));
+      adding.publish(file, reference);
+      return "rebuilt";
+    } catch (error) {
+      throw fromSystemError(error, "write the reference", file);
+    } finally {
+      adding.end();
+    }
+  }
+
+  private isThere(object: string): boolean {
+    return this.store.objects.has(object);
+  }
+
+  private report(repaired: ReadonlySet<string>): Omit<CheckResult, "bad_references" | "forgotten"> {
+    const users = new Map<string, string[]>();
+    const broken: string[] = [];
+    let archives = 0;
+    for (const { name, reference } of this.references()) {
+      archives++;
+      if (reference === null) continue;
+      const lost = [...objectsOf(reference).keys()].filter((object) => this.bad.has(object));
+      for (const object of lost) users.set(object, [...(users.get(object) ?? []), name]);
+      if (lost.some((object) => !this.isThere(object))) broken.push(name);
+    }
+    const bad_objects = [...this.bad].flatMap(([object, problem]): BadObject[] => {
+      const names = users.get(object) ?? [];
+      // Missing from an archive that is gone by now.
+      if (problem === "missing" && names.length === 0) return [];
+      return [{ object, problem, repaired: repaired.has(object), archives: names.sort() }];
+    });
+    const { objects, checked, bytes } = this;
+    return { objects, checked, checked_bytes: bytes, archives, bad_objects, broken: broken.sort() };
+  }
+}
+
+/** What the file of a reference begins with. */
+const REFERENCE_START = '{\n "fold_archive": ';

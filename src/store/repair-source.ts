@@ -1,0 +1,144 @@
+import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { sha256 } from "../archive/manifest.ts";
+import { ArchiveSource } from "../archive/source.ts";
+import { compressFrame } from "../archive/zstd.ts";
+import { FoldError, fromSystemError } from "../errors.ts";
+import { hashFile, type Pause, piecesOf } from "./files.ts";
+
+/** An object that is looked for: by its size, and by the raw bytes that it holds compressed. */
+export interface Wanted {
+  readonly object: string;
+  readonly size: number;
+  readonly raw: { readonly sha256: string; readonly size: number } | null;
+}
+
+/** Bytes that are an object which is looked for. They are gone when the next are asked for. */
+export interface Found {
+  readonly object: string;
+  readonly pieces: Iterable<Uint8Array>;
+}
+
+/**
+ * Look for objects in a file, or in all files below a folder: another store, archives as tar.zst files, unpacked ones,
+ * or files that are what an object is.
+ *
+ * @throws FoldError `not_found`
+ */
+export function* findObjects(path: string, wanted: ReadonlyMap<string, Wanted>): Generator<Found> {
+  const sizes = new Set([...wanted.values()].map(({ size }) => size));
+  for (const file of filesAt(path)) {
+    try {
+      yield* framesIn(file, wanted, sizes);
+      yield* wholeFile(file, wanted, sizes);
+      yield* compressedAgain(file, wanted);
+    } catch (error) {
+      // A source may be damaged, too; another file may still hold what is looked for.
+      if (!(error instanceof FoldError)) throw error;
+    }
+  }
+}
+
+function* filesAt(path: string): Generator<string> {
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(path).isDirectory();
+  } catch (error) {
+    throw fromSystemError(error, "read the file", path);
+  }
+  if (!isFolder) {
+    yield path;
+    return;
+  }
+  let names: string[];
+  try {
+    names = readdirSync(path);
+  } catch (error) {
+    throw fromSystemError(error, "list the folder", path);
+  }
+  for (const name of names) {
+    const stat = statSync(join(path, name), { throwIfNoEntry: false });
+    if (stat?.isDirectory()) yield* filesAt(join(path, name));
+    else if (stat?.isFile()) yield join(path, name);
+  }
+}
+
+/** The frames of an archive of fold's own are the objects that it would be kept as. */
+function* framesIn(path: string, wanted: ReadonlyMap<string, Wanted>, sizes: ReadonlySet<number>): Generator<Found> {
+  const source = new ArchiveSource(path);
+  const { frames, sizeBytes } = source;
+  source.close();
+  if (frames === null) return;
+  const file = openFile(path);
+  try {
+    const around: Uint8Array[] = [];
+    for (const [number, { at, compressed }] of frames.entries()) {
+      const isMember = number % 2 === 1;
+      if (isMember && !sizes.has(compressed)) continue;
+      const isLast = number === frames.length - 1;
+      const bytes = readPart(file, at, isLast ? sizeBytes - at : compressed);
+      if (isMember) yield* ifWanted(bytes, wanted);
+      else around.push(bytes);
+    }
+    yield* ifWanted(Buffer.concat(around), wanted);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function* wholeFile(path: string, wanted: ReadonlyMap<string, Wanted>, sizes: ReadonlySet<number>): Generator<Found> {
+  if (!sizes.has(statSync(path).size)) return;
+  const object = hashFile(path).sha256;
+  if (!wanted.has(object)) return;
+  const file = openFile(path);
+  try {
+    yield { object, pieces: piecesOf(file, 0, Number.MAX_SAFE_INTEGER) };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** A member of an unpacked archive. Compressed by the same version of zstd it becomes the same object again. */
+function* compressedAgain(path: string, wanted: ReadonlyMap<string, Wanted>): Generator<Found> {
+  const { size } = statSync(path);
+  const ofSize = [...wanted.values()].filter(({ raw }) => raw?.size === size);
+  if (ofSize.length === 0) return;
+  const file = openFile(path);
+  try {
+    const bytes = readPart(file, 0, size);
+    const hash = sha256(bytes);
+    if (ofSize.some(({ raw }) => raw?.sha256 === hash)) yield* ifWanted(compressFrame(bytes), wanted);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function* ifWanted(bytes: Uint8Array, wanted: ReadonlyMap<string, Wanted>): Generator<Found> {
+  const object = sha256(bytes);
+  if (wanted.has(object)) yield { object, pieces: [bytes] };
+}
+
+function openFile(path: string): number {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    throw fromSystemError(error, "read the file", path);
+  }
+}
+
+function readPart(file: number, at: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  for (let count = -1; filled < length && count !== 0; filled += count) {
+    count = readSync(file, bytes, filled, length - filled, at + filled);
+  }
+  return bytes.subarray(0, filled);
+}
+
+/** The same, piece by piece and with pauses, for `Adding.putStream`. */
+export async function* pausing(pieces: Iterable<Uint8Array>, pause: Pause): AsyncGenerator<Uint8Array> {
+  for (const piece of pieces) {
+    yield piece;
+    await pause();
+  }
+}

@@ -1,0 +1,235 @@
+// The check finds everything that is bad, goes on, mends what it can and says what it cannot.
+import { describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type CheckOptions, checkStore } from "../../src/store/check.ts";
+import { breathe } from "../../src/store/files.ts";
+import { objectsOf } from "../../src/store/reference.ts";
+import { statsOf } from "../../src/store/stats.ts";
+import { Store } from "../../src/store/store.ts";
+import { foldErrorOf, foldText } from "../support/folds.ts";
+import { sampleText } from "../support/sample.ts";
+import { age, objectFiles } from "../support/stores.ts";
+import { archiveInOneFrame, entriesOf, tarOfArchive } from "../support/tars.ts";
+import { memoryFolder } from "../support/temporary.ts";
+
+const folder = memoryFolder();
+const archive = join(folder, "log.tar.zst");
+await foldText(sampleText, { archive });
+const bytes = readFileSync(archive);
+const backup = new Store(join(folder, "backup"));
+await backup.add(archive, "log");
+
+const unpacked = join(folder, "unpacked");
+for (const entry of entriesOf(tarOfArchive(bytes))) {
+  mkdirSync(join(unpacked, entry.path, ".."), { recursive: true });
+  writeFileSync(join(unpacked, entry.path), entry.bytes);
+}
+
+let states = 0;
+async function filled(): Promise<{ store: Store; needed: string[] }> {
+  const store = new Store(join(folder, `state-${states++}`));
+  const { reference } = await store.add(archive, "log");
+  return { store, needed: [...objectsOf(reference).keys()] };
+}
+
+function check(store: Store, options: Partial<CheckOptions> = {}) {
+  return checkStore(store, { sample: 1, repairFrom: [], rebuild: false, pause: breathe, ...options });
+}
+
+/** Change one byte, or cut the last. */
+function damage(store: Store, object: string, how: "flip" | "cut" | "remove"): void {
+  const path = store.objects.path(object);
+  const content = readFileSync(path);
+  if (how === "remove") {
+    rmSync(path);
+    return;
+  }
+  chmodSync(path, 0o644);
+  content[content.length >> 1] ^= 1;
+  writeFileSync(path, how === "cut" ? content.subarray(0, -1) : content);
+}
+
+async function expectWhole(store: Store, name = "log"): Promise<void> {
+  const out = join(folder, `${states++}.out`);
+  await store.find(name).restore(out, breathe);
+  expect(readFileSync(out).equals(bytes)).toBe(true);
+}
+
+test("a sound store", async () => {
+  const { store, needed } = await filled();
+  const result = await check(store);
+  expect(result).toMatchObject({ objects: needed.length + 1, checked: needed.length + 1, archives: 1 });
+  expect(result).toMatchObject({ bad_objects: [], bad_references: [], forgotten: [], broken: [] });
+  expect(result.checked_bytes).toBe(
+    [...objectFiles(store).values()].reduce((sum, path) => sum + statSync(path).size, 0),
+  );
+});
+
+test("it goes on after the first, and lists each with its archives", async () => {
+  const { store, needed } = await filled();
+  writeFileSync(join(folder, "alone"), "alone");
+  await store.add(join(folder, "alone"), "alone");
+  await store.add(archive, "twin");
+  damage(store, needed[0], "flip");
+  damage(store, needed[1], "cut");
+  damage(store, needed[2], "remove");
+  const { bad_objects, broken } = await check(store);
+  const found = new Map(bad_objects.map((bad) => [bad.object, bad]));
+  expect([...found.keys()].sort()).toEqual(needed.slice(0, 3).sort());
+  for (const [number, problem] of ["damaged", "damaged", "missing"].entries()) {
+    expect(found.get(needed[number])).toMatchObject({ problem, repaired: false, archives: ["log", "twin"] });
+  }
+  expect(broken).toEqual(["log", "twin"]);
+  const kept = readdirSync(store.objects.quarantineFolder).map((name) => name.slice(0, 64));
+  expect(kept.sort()).toEqual(needed.slice(0, 2).sort());
+  const error = await foldErrorOf(() => store.find("log").restore(join(folder, "broken"), breathe));
+  expect(error.code).toBe("not_found");
+  expect(readdirSync(folder).filter((name) => name.startsWith("broken"))).toEqual([]);
+});
+
+test("a damaged object that nobody needs breaks nothing", async () => {
+  const { store } = await filled();
+  writeFileSync(join(folder, "passing"), "passing");
+  const { reference } = await store.add(join(folder, "passing"), "passing");
+  store.remove("passing");
+  const [object] = objectsOf(reference).keys();
+  damage(store, object, "flip");
+  expect(await check(store)).toMatchObject({ bad_objects: [{ object, archives: [] }], broken: [] });
+});
+
+describe("repair", () => {
+  const sources: Record<string, string> = {
+    "another state directory": join(folder, "backup"),
+    "its objects": backup.objects.folder,
+    "the archive as a file": archive,
+    "a folder with the archive in it": folder,
+  };
+  test.each(Object.entries(sources))("from %s: all of it", async (_, path) => {
+    const { store, needed } = await filled();
+    for (const [number, object] of needed.entries())
+      damage(store, object, (["flip", "cut", "remove"] as const)[number % 3]);
+    const { bad_objects, broken } = await check(store, { repairFrom: [path] });
+    expect(bad_objects.map(({ repaired }) => repaired)).toEqual(needed.map(() => true));
+    expect(broken).toEqual([]);
+    await expectWhole(store);
+  });
+
+  test("from an unpacked archive: the members, but not what stands between them", async () => {
+    const { store, needed } = await filled();
+    for (const object of needed) damage(store, object, "remove");
+    const { bad_objects, broken } = await check(store, { repairFrom: [unpacked] });
+    expect(bad_objects.filter(({ repaired }) => !repaired).length).toBe(1);
+    expect(broken).toEqual(["log"]);
+    expect(await check(store, { repairFrom: [archive] })).toMatchObject({ broken: [] });
+    await expectWhole(store);
+  });
+
+  test("from what is damaged, too, only what is sound there", async () => {
+    const { store, needed } = await filled();
+    for (const object of needed) damage(store, object, "remove");
+    const half = join(folder, `half-${states++}.tar.zst`);
+    const changed = Buffer.from(bytes);
+    changed[200] ^= 1;
+    writeFileSync(half, changed);
+    const { bad_objects } = await check(store, { repairFrom: [half] });
+    const repaired = bad_objects.filter((bad) => bad.repaired).length;
+    expect(repaired).toBe(needed.length - 1);
+    for (const { object, repaired: isWhole } of bad_objects) expect(store.objects.has(object)).toBe(isWhole);
+  });
+
+  test("from where nothing is", async () => {
+    const { store, needed } = await filled();
+    damage(store, needed[0], "remove");
+    const error = await foldErrorOf(() => check(store, { repairFrom: [join(folder, "nowhere")] }));
+    expect(error.code).toBe("not_found");
+  });
+});
+
+describe("references", () => {
+  /** The file of the reference, writable. */
+  function fileOf(store: Store): string {
+    const file = store.fileOf("log");
+    chmodSync(file, 0o644);
+    return file;
+  }
+
+  const damages: Record<string, (file: string) => void> = {
+    "one letter changed": (file) => writeFileSync(file, readFileSync(file, "utf8").replace('"0644"', '"0640"')),
+    "cut off": (file) => writeFileSync(file, readFileSync(file).subarray(0, -10)),
+    empty: (file) => writeFileSync(file, ""),
+    "no JSON": (file) => writeFileSync(file, "\0\0\0\0"),
+  };
+  test.each(Object.entries(damages))("%s: refused, told, and made anew", async (_, spoil) => {
+    const { store, needed } = await filled();
+    spoil(fileOf(store));
+    expect((await foldErrorOf(() => store.find("log"))).code).toBe("corrupt");
+    expect(await check(store)).toMatchObject({ bad_references: [{ name: "log", state: "rebuildable" }] });
+    // Nobody knows what it needs, so nothing is deleted.
+    age(store, 48);
+    expect((await foldErrorOf(() => store.collect({ grace_ms: 0, isDry: false }))).code).toBe("corrupt");
+    expect(objectFiles(store).size).toBe(needed.length + 1);
+    expect(await check(store, { rebuild: true })).toMatchObject({
+      bad_references: [{ name: "log", state: "rebuilt" }],
+    });
+    expect(await check(store)).toMatchObject({ bad_references: [] });
+    await expectWhole(store);
+  });
+
+  test("all of them lost: each is found again among the objects", async () => {
+    const { store } = await filled();
+    await store.add(archive, "sub/twin");
+    await store.add(unpacked, "unpacked");
+    const before = store.names();
+    rmSync(store.archives, { recursive: true });
+    expect(store.names()).toEqual([]);
+    expect(await check(store)).toMatchObject({ archives: 0, forgotten: before });
+    expect(store.names()).toEqual([]);
+    await check(store, { rebuild: true });
+    expect(store.names()).toEqual(before);
+    await expectWhole(store);
+    await expectWhole(store, "sub/twin");
+  });
+
+  test("what was removed is forgotten when its objects are collected", async () => {
+    const { store } = await filled();
+    store.remove("log");
+    expect(await check(store)).toMatchObject({ forgotten: ["log"], broken: [] });
+    age(store, 48);
+    await store.collect({ grace_ms: 0, isDry: false });
+    expect(await check(store)).toMatchObject({ forgotten: [], objects: 0 });
+  });
+
+  test("the copy is lost together with its file: told", async () => {
+    const { store, needed } = await filled();
+    for (const object of objectFiles(store).keys()) if (!needed.includes(object)) damage(store, object, "remove");
+    writeFileSync(fileOf(store), "");
+    expect(await check(store, { rebuild: true })).toMatchObject({ bad_references: [{ name: "log", state: "lost" }] });
+  });
+});
+
+test("a sample reads a share, at least one object, and misses nothing that is not there", async () => {
+  const { store, needed } = await filled();
+  damage(store, needed[1], "remove");
+  const { checked, bad_objects } = await check(store, { sample: 1e-9 });
+  expect(checked).toBe(1);
+  expect(bad_objects).toMatchObject([{ object: needed[1], problem: "missing" }]);
+});
+
+test("stats: what is shared, what is saved, what nobody needs", async () => {
+  const { store, needed } = await filled();
+  await store.add(archive, "twin");
+  mkdirSync(store.archives, { recursive: true });
+  const again = archiveInOneFrame(entriesOf(tarOfArchive(bytes)));
+  writeFileSync(join(store.archives, "whole.tar.zst"), again);
+  const stats = statsOf(store);
+  expect(stats).toMatchObject({ archives: 2, whole: 1, whole_bytes: again.length, unneeded: 0, damaged_references: 0 });
+  expect(stats).toMatchObject({ shared: needed.length, shared_bytes: bytes.length, archive_bytes: 2 * bytes.length });
+  expect(stats.objects).toBe(needed.length + 2);
+  const onDisk = [...objectFiles(store).values()].reduce((sum, path) => sum + statSync(path).size, 0);
+  expect(stats.object_bytes).toBe(onDisk);
+  expect(stats.saved).toBeCloseTo(1 - onDisk / (2 * bytes.length), 10);
+  store.remove("log");
+  store.remove("twin");
+  expect(statsOf(store)).toMatchObject({ archives: 0, shared: 0, unneeded: needed.length + 2, saved: 0 });
+});

@@ -1,0 +1,177 @@
+// Each operation on the disk fails once, or is where the process ends: nothing is lost, nothing is half there, and the
+// next command goes on.
+import { describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { checkStore } from "../../src/store/check.ts";
+import { breathe } from "../../src/store/files.ts";
+import { objectsOf } from "../../src/store/reference.ts";
+import { Store } from "../../src/store/store.ts";
+import { foldErrorOf, foldText } from "../support/folds.ts";
+import { sampleText } from "../support/sample.ts";
+import { mountSmallDisk, unmount } from "../support/small-disk.ts";
+import { age, failingStore, leftovers, objectFiles } from "../support/stores.ts";
+import { memoryFolder } from "../support/temporary.ts";
+
+const folder = memoryFolder();
+const archive = join(folder, "log.tar.zst");
+await foldText(sampleText, { archive });
+const bytes = readFileSync(archive);
+const wholeCheck = { sample: 1, repairFrom: [], rebuild: false, pause: breathe };
+
+let states = 0;
+const newState = () => join(folder, `state-${states++}`);
+const endings = [
+  ["fails", false],
+  ["is where the process ends", true],
+] as const;
+
+/** The archive comes back byte for byte. */
+async function expectWhole(store: Store, name: string): Promise<void> {
+  const out = join(folder, `${states++}.out`);
+  await store.find(name).restore(out, breathe);
+  expect(readFileSync(out).equals(bytes)).toBe(true);
+}
+
+/** What is left of trouble goes with one collection, and no object is needless after it. */
+async function expectTidy(store: Store, objects: number): Promise<void> {
+  age(store, 48);
+  await store.collect({ grace_ms: 0, isDry: false });
+  expect(leftovers(store)).toEqual([]);
+  expect(objectFiles(store).size).toBe(objects);
+}
+
+/** How many objects the archive has in a store of its own. */
+const alone = new Store(newState());
+await alone.add(archive, "log");
+const OBJECTS = objectFiles(alone).size;
+
+describe.each(endings)("operation N %s", (_, isEnd) => {
+  test("of an add", async () => {
+    for (let failing = 1; ; failing++) {
+      const state = newState();
+      const { store, calls } = failingStore(state, failing, isEnd);
+      let code = "done";
+      try {
+        await store.add(archive, "log");
+      } catch (error) {
+        code = (error as { code: string }).code;
+      }
+      if (code === "done" && calls() < failing) break;
+      const restarted = new Store(state);
+      if (restarted.names().length > 0) await expectWhole(restarted, "log");
+      else {
+        expect(code).toBe("failed");
+        // Whoever is still there tidies up behind himself.
+        if (!isEnd) expect([...objectFiles(restarted).keys()]).toEqual([]);
+      }
+      await restarted.add(archive, "log");
+      await expectWhole(restarted, "log");
+      await expectTidy(restarted, OBJECTS);
+    }
+  });
+
+  test("of a collection", async () => {
+    for (let failing = 1; ; failing++) {
+      const state = newState();
+      const sound = new Store(state);
+      await sound.add(archive, "log");
+      writeFileSync(join(folder, "other"), `other ${failing}`);
+      await sound.add(join(folder, "other"), "other");
+      sound.remove("other");
+      age(sound, 48);
+      const { store, calls } = failingStore(state, failing, isEnd);
+      try {
+        await store.collect({ grace_ms: 0, isDry: false });
+      } catch (error) {
+        expect((error as { code: string }).code).toBe("failed");
+      }
+      await expectWhole(new Store(state), "log");
+      await expectTidy(new Store(state), OBJECTS);
+      if (calls() < failing) break;
+    }
+  });
+
+  test("of a repair", async () => {
+    for (let failing = 1; ; failing++) {
+      const state = newState();
+      const sound = new Store(state);
+      await sound.add(archive, "log");
+      const [, path] = [...objectFiles(sound)][failing % OBJECTS];
+      chmodSync(path, 0o644);
+      writeFileSync(path, "damaged");
+      const { store, calls } = failingStore(state, failing, isEnd);
+      const repair = { ...wholeCheck, repairFrom: [archive, alone.objects.folder] };
+      await checkStore(store, repair).catch((error) => expect(error.code).toBe("failed"));
+      await checkStore(new Store(state), repair);
+      await expectWhole(new Store(state), "log");
+      if (calls() < failing) break;
+    }
+  });
+});
+
+test("no space left: said, and all that was taken is free again", async () => {
+  const disk = join(folder, "disk");
+  if (!mountSmallDisk(disk, 160)) {
+    console.warn("A small file system cannot be mounted here: no space left is not tested.");
+    return;
+  }
+  try {
+    const store = new Store(join(disk, "state"));
+    writeFileSync(join(folder, "small"), "small");
+    await store.add(join(folder, "small"), "small");
+    const before = [...objectFiles(store).keys()];
+    writeFileSync(join(folder, "large"), new Uint8Array(1 << 20));
+    mkdirSync(join(folder, "tree"));
+    for (let i = 0; i < 60; i++) writeFileSync(join(folder, "tree", `${i}`), `${i}`.repeat(3000));
+    for (const path of ["large", "tree"]) {
+      const error = await foldErrorOf(() => store.add(join(folder, path), path));
+      expect([error.code, error.exitCode]).toEqual(["no_space", 1]);
+      expect([...objectFiles(store).keys()]).toEqual(before);
+      expect(leftovers(store)).toEqual([]);
+    }
+    expect(store.names()).toEqual(["small"]);
+  } finally {
+    unmount(disk);
+  }
+});
+
+test("an add that sleeps until a collection takes it for dead cannot publish", async () => {
+  const store = new Store(newState());
+  let asleep = false;
+  const sleep = async () => {
+    if (asleep) return;
+    asleep = true;
+    age(store, 48);
+    await store.collect({ grace_ms: 0, isDry: false });
+  };
+  const error = await foldErrorOf(() => store.add(archive, "log", sleep));
+  expect([error.code, error.exitCode]).toEqual(["lease_lost", 6]);
+  expect(store.names()).toEqual([]);
+  await store.add(archive, "log");
+  await expectWhole(store, "log");
+});
+
+test("Ctrl-C in the middle of an add leaves nothing", async () => {
+  const store = new Store(newState());
+  let pieces = 0;
+  const stop = () => (++pieces === 2 ? Promise.reject(new Error("stopped")) : Promise.resolve());
+  expect(store.add(archive, "log", stop)).rejects.toThrow("stopped");
+  await Bun.sleep(50);
+  expect(store.names()).toEqual([]);
+  expect([...objectFiles(store).keys()]).toEqual([]);
+  expect(readdirSync(store.objects.addingFolder)).toEqual([]);
+});
+
+test("an object that is damaged does not spread: the next add of the same writes it anew", async () => {
+  const store = new Store(newState());
+  const { reference } = await store.add(archive, "log");
+  const [object] = [...objectsOf(reference).keys()];
+  const path = store.objects.path(object);
+  chmodSync(path, 0o644);
+  writeFileSync(path, new Uint8Array(statSync(path).size));
+  await store.add(archive, "again");
+  store.objects.get(object);
+  expect(readdirSync(store.objects.quarantineFolder).length).toBe(1);
+  expect(existsSync(path)).toBe(true);
+});

@@ -1,0 +1,123 @@
+// A reference may come from anywhere. One that lies is refused before anything is written.
+import { describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { sha256 } from "../../src/archive/manifest.ts";
+import { Adding } from "../../src/store/adding.ts";
+import { breathe } from "../../src/store/files.ts";
+import { encodeReference, type Reference, sealReference } from "../../src/store/reference.ts";
+import { statsOf } from "../../src/store/stats.ts";
+import { Store } from "../../src/store/store.ts";
+import { foldErrorOf } from "../support/folds.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const folder = temporaryFolder();
+const whale = new TextEncoder().encode("whale");
+const object = sha256(whale);
+
+const store = new Store(join(folder, "state"));
+const adding = new Adding(store.objects);
+adding.put(whale);
+adding.end();
+mkdirSync(store.archives, { recursive: true });
+
+const file = { type: "file", path: "x", mode: "0644", size: 5, sha256: object, object, stored: 5 } as const;
+const link = { type: "link", path: "l", target: "x" } as const;
+const base = { fold_archive: 1, name: "lie", kind: "folder", members: [file], frame: null } as const;
+
+let count = 0;
+/** Put a reference with a right hash of its own onto the shelf. */
+function plant(changes: object): string {
+  const name = `lie-${count++}`;
+  const reference = sealReference({ ...base, ...changes } as Omit<Reference, "sha256">);
+  writeFileSync(store.fileOf(name), encodeReference(reference));
+  return name;
+}
+
+const frame = { tar_sha256: object, object, lengths: [1, 4] };
+const lies: Record<string, object> = {
+  "a path up": { members: [{ ...file, path: "../x" }] },
+  "a path up in the middle": { members: [{ ...file, path: "a/../../x" }] },
+  "an absolute path": { members: [{ ...file, path: "/tmp/x" }] },
+  "an empty path": { members: [{ ...file, path: "" }] },
+  "a drive": { members: [{ ...file, path: "C:x" }] },
+  "a backslash": { members: [{ ...file, path: "..\\x" }] },
+  "a NUL": { members: [{ ...file, path: "x\0" }] },
+  "one path twice": { members: [file, file] },
+  "a file through a link": {
+    members: [
+      { ...link, path: "d", target: "e" },
+      { ...file, path: "d/x" },
+    ],
+  },
+  "a link up": { members: [{ ...link, target: "../../x" }] },
+  "an absolute link": { members: [{ ...link, target: "/etc/passwd" }] },
+  "a link through a link": { members: [{ ...link, target: "d/../../x" }] },
+  "a name of an object that is a path": { members: [{ ...file, object: "../../../../etc/passwd" }] },
+  "a hash too short": { members: [{ ...file, object: object.slice(1) }] },
+  "a size below 0": { members: [{ ...file, size: -1 }] },
+  "half a byte": { members: [{ ...file, stored: 0.5 }] },
+  "a size beyond all numbers": { members: [{ ...file, size: 1e300 }] },
+  "a mode with setuid": { members: [{ ...file, mode: "4755" }] },
+  "members that are none": { members: "x" },
+  "a member that is nothing": { members: [null] },
+  "a kind that there is not": { kind: "device" },
+  "a file of two files": { kind: "file", members: [file, { ...file, path: "y" }] },
+  "an archive without what stands between": { kind: "archive" },
+  "an archive with too many lengths": { kind: "archive", frame: { ...frame, lengths: [1, 2, 3] } },
+  "an archive with a link": { kind: "archive", members: [link], frame },
+  "a folder with a frame": { frame },
+  "no name": { name: 7 },
+};
+
+describe("lying references", () => {
+  test.each(Object.entries(lies))("%s", async (_, changes) => {
+    const name = plant(changes);
+    const out = join(folder, "out", name);
+    const error = await foldErrorOf(() => store.find(name).restore(out, breathe));
+    expect([error.code, error.exitCode]).toEqual(["corrupt", 1]);
+    expect(existsSync(dirname(out))).toBe(false);
+  });
+
+  test("a version that is newer is refused as such", async () => {
+    const error = await foldErrorOf(() => store.find(plant({ fold_archive: 2 })));
+    expect([error.code, error.hint]).toEqual(["failed", "get a newer fold"]);
+  });
+
+  test("sizes that the objects do not have: what comes out is checked, nothing absurd is reserved", async () => {
+    const large = plant({ members: [{ ...file, size: 2 ** 52, stored: 2 ** 52 }] });
+    expect(statsOf(store).archives).toBeGreaterThan(0);
+    expect((await foldErrorOf(() => store.find(large).readMember("x"))).code).toBe("corrupt");
+    const archive = plant({ kind: "archive", members: [{ ...file, size: 2 ** 40 }], frame });
+    expect((await foldErrorOf(() => store.find(archive).readMember("x"))).code).toBe("corrupt");
+  });
+
+  test("an object that another is claimed to be", async () => {
+    const name = plant({ members: [{ ...file, sha256: "0".repeat(64) }] });
+    expect((await foldErrorOf(() => store.find(name).readMember("x"))).code).toBe("corrupt");
+  });
+});
+
+describe("folders that could not come back are not added", () => {
+  const links: Record<string, string> = { up: "../../etc", absolute: "/etc/passwd", sideways: "a/../../b" };
+  test.each(Object.entries(links))("a link %s", async (name, target) => {
+    const place = join(folder, `tree-${name}`);
+    mkdirSync(place);
+    symlinkSync(target, join(place, "link"));
+    const error = await foldErrorOf(() => store.add(place, name));
+    expect([error.code, error.exitCode]).toEqual(["usage", 2]);
+    expect(store.names()).not.toContain(name);
+  });
+
+  test("a pipe", async () => {
+    const place = join(folder, "tree-pipe");
+    mkdirSync(place);
+    if (!Bun.spawnSync(["mkfifo", join(place, "pipe")]).success) throw new Error("no mkfifo here");
+    expect((await foldErrorOf(() => store.add(place, "pipe"))).code).toBe("usage");
+    expect((await foldErrorOf(() => store.add(join(place, "pipe"), "pipe"))).code).toBe("usage");
+  });
+});
+
+test("nothing outside of the store was touched", () => {
+  expect(readdirSync(folder).sort()).toEqual(["state", "tree-absolute", "tree-pipe", "tree-sideways", "tree-up"]);
+});
