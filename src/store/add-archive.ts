@@ -51,6 +51,7 @@ export async function addArchive(path: string, name: string, adding: Adding, pau
       around.push(headBytes);
       const member = checkedMember(path, entry, { head, headBytes, body: frames[2 * number + 1] }, file);
       members.push({ ...member.described, ...objectOf(adding, member.frame) });
+      await adding.settle();
       await pause();
     }
     const end = frames[frames.length - 1];

@@ -32,6 +32,9 @@ import { encodeReference, objectsOf, type Reference } from "./reference.ts";
 const JOURNAL = "objects";
 /** A living add touches its journal at least this often. */
 const HEARTBEAT_MS = 20_000;
+/** So many objects, or so much of them, are seen to the disk at a time. */
+const MOST_WAITING = 64;
+const MOST_WAITING_BYTES = 32 << 20;
 /** An add whose journal was not touched for so long is dead. */
 const DEAD_AFTER_MS = 600_000;
 
@@ -43,6 +46,9 @@ export class Adding {
   private readonly journal: number;
   private readonly needed = new Map<string, number>();
   private readonly unsynced = new Set<string>();
+  /** Written, but not yet seen to the disk and named. */
+  private readonly waiting = new Map<string, ObjectWriter>();
+  private waiting_bytes = 0;
   private touched_ms = performance.now();
   private temporaries = 0;
 
@@ -58,18 +64,33 @@ export class Adding {
 
   /** Store bytes; what is there already is not written again. */
   put(bytes: Uint8Array): StoredObject {
-    const object = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+    const object = sha256(bytes);
     return this.guard(() => {
       const stored = { object, size: bytes.length };
-      if (this.isThere(stored)) return stored;
+      if (this.waiting.has(object) || this.isThere(stored)) return stored;
       const writer = this.begin();
-      try {
-        writer.write(bytes);
-        return this.place(writer);
-      } finally {
-        writer.close();
-      }
+      this.waiting.set(object, writer);
+      writer.write(bytes);
+      this.waiting_bytes += bytes.length;
+      return stored;
     });
+  }
+
+  /** Give what `put` has written its names, when there is enough of it that it pays to wait for the disk. */
+  async settle(): Promise<void> {
+    if (this.waiting.size < MOST_WAITING && this.waiting_bytes < MOST_WAITING_BYTES) return;
+    // Not in `guard`, which would not wait: what fails here is told by the first that waits for the disk again.
+    await Promise.allSettled([...this.waiting.values()].map((writer) => writer.sync()));
+    this.settleNow();
+  }
+
+  /** Give all that `put` has written its names, and wait for the disk as often as it takes. */
+  settleNow(): void {
+    this.guard(() => {
+      for (const writer of this.waiting.values()) this.place(writer);
+    });
+    this.waiting.clear();
+    this.waiting_bytes = 0;
   }
 
   /** Store what comes in pieces, in constant memory. */
@@ -99,6 +120,7 @@ export class Adding {
     const bytes = encodeReference(reference);
     const temporary = join(this.folder, "reference.tmp");
     this.put(bytes);
+    this.settleNow();
     this.guard(() => {
       this.expectAll();
       this.syncFolders();
@@ -140,6 +162,7 @@ export class Adding {
 
   /** Leave nothing of the add but objects and references: for every way out. */
   end(): void {
+    for (const writer of this.waiting.values()) writer.close();
     closeSync(this.journal);
     try {
       this.objects.files.remove(this.folder);

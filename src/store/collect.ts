@@ -15,7 +15,7 @@
  * A crash leaves a trash folder. Whoever asks for an object finds it there, and the next collection takes over what is
  * in it before its own G1. Two collections at once do the same: who was robbed deletes nothing more.
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fromSystemError } from "../errors.ts";
 import { isAlive, readJournal } from "./adding.ts";
 import { isMissing, namesIn, type Pause, statOf } from "./files.ts";
@@ -63,6 +63,7 @@ export class Collection {
   // Set before anything is read: what is added from now on is younger.
   private readonly before_ms: number;
   private readonly candidates: ListedObject[] = [];
+  private readonly sizes = new Map<string, number>();
   private seen = 0;
   private readonly young = { count: 0, bytes: 0 };
   private readonly deleted = { count: 0, bytes: 0 };
@@ -137,7 +138,10 @@ export class Collection {
 
   /** G2. */
   private *takeOut(): Generator<void> {
-    for (const { object } of this.candidates) yield this.move(this.store.path(object), join(this.trash, object));
+    for (const { object, size } of this.candidates) {
+      this.sizes.set(object, size);
+      yield this.move(this.store.path(object), join(this.trash, object));
+    }
   }
 
   /** G3: the order is the point. */
@@ -181,7 +185,7 @@ export class Collection {
   }
 
   private unlink(path: string): void {
-    const size = statOf(path)?.size ?? 0;
+    const size = this.sizes.get(basename(path)) ?? statOf(path)?.size ?? 0;
     if (whereThere(() => this.store.files.unlink(path))) count(this.deleted, size);
   }
 

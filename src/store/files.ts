@@ -1,6 +1,7 @@
 import {
   closeSync,
   fchmodSync,
+  fsync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -16,12 +17,15 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { promisify } from "node:util";
 import { fromSystemError } from "../errors.ts";
 
 /** Files are read and copied in pieces of so many bytes, however large they are. */
 export const PIECE_BYTES = 1 << 20;
 
 const READ_ONLY = 0o444;
+
+const fsyncAsync = promisify(fsync);
 
 /** Called between pieces of long work, so that a heartbeat or a Ctrl-C gets its turn; it throws to stop. */
 export type Pause = () => Promise<void>;
@@ -77,14 +81,20 @@ export class Files {
   }
 
   /** Make sure that the content is on the disk, not to be written to again, and close the file. */
-  seal(file: number, path: string): void {
+  seal(file: number, path: string, isToSync = true): void {
     try {
       this.before("seal", path);
       fchmodSync(file, READ_ONLY);
-      fsyncSync(file);
+      if (isToSync) fsyncSync(file);
     } finally {
       closeSync(file);
     }
+  }
+
+  /** Make sure that the content is on the disk, while others do the same. */
+  async sync(file: number, path: string): Promise<void> {
+    this.before("sync", path);
+    await fsyncAsync(file);
   }
 
   rename(from: string, to: string): void {
@@ -197,7 +207,6 @@ export class OutputFile {
     private readonly mode = 0o644,
   ) {
     this.temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-    files.makePassingFolder(dirname(path));
     this.file = files.create(this.temporary);
   }
 

@@ -13,6 +13,8 @@ export interface StoredObject {
 export class ObjectWriter {
   private readonly hash = new Bun.CryptoHasher("sha256");
   private size = 0;
+  private object: string | null = null;
+  private isSynced = false;
   private file: number;
 
   constructor(
@@ -28,18 +30,29 @@ export class ObjectWriter {
     this.files.write(this.file, piece, this.path);
   }
 
+  /** What all that was written makes; nothing more can be written. */
+  get stored(): StoredObject {
+    this.object ??= this.hash.digest("hex");
+    return { object: this.object, size: this.size };
+  }
+
+  /** Begin to put the content on the disk, and wait: several at a time take little longer than one. */
+  async sync(): Promise<void> {
+    await this.files.sync(this.file, this.path);
+    this.isSynced = true;
+  }
+
   /** Put the content on the disk and read it back: what has a name has been seen to match it. */
   finish(): StoredObject {
-    const { file } = this;
+    const { file, stored } = this;
     this.file = -1;
-    this.files.seal(file, this.path);
-    const object = this.hash.digest("hex");
+    this.files.seal(file, this.path, !this.isSynced);
     const found = hashFile(this.path);
-    if (found.sha256 !== object || found.size !== this.size) {
+    if (found.sha256 !== stored.object || found.size !== stored.size) {
       const hint = "the disk or the memory of this machine is failing";
       throw new FoldError("corrupt", `${this.path} does not hold what was written to it`, hint);
     }
-    return { object, size: this.size };
+    return stored;
   }
 
   close(): void {

@@ -54,7 +54,9 @@ export async function restoreFolder(
       if (member.type === "folder") mkdirSync(join(temporary, member.path), { recursive: true });
     }
     for (const member of members) {
-      if (member.type === "file") await restoreFile(member, join(temporary, member.path), objects, pause);
+      if (member.type !== "file") continue;
+      mkdirSync(dirname(join(temporary, member.path)), { recursive: true });
+      await restoreFile(member, join(temporary, member.path), objects, pause);
     }
     for (const member of members) {
       if (member.type !== "link") continue;

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { decodeManifest, MANIFEST, type Manifest, type MemberEntry, sha256 } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
@@ -91,7 +91,10 @@ export class PlainFolder implements StoredArchive {
   }
 
   async restore(path: string, pause: Pause): Promise<void> {
-    for (const file of this.fileNames()) await copyFile(join(this.place, file), join(path, file), this.files, pause);
+    for (const file of this.fileNames()) {
+      this.files.makePassingFolder(dirname(join(path, file)));
+      await copyFile(join(this.place, file), join(path, file), this.files, pause);
+    }
   }
 
   private fileNames(): string[] {

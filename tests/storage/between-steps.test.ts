@@ -123,8 +123,8 @@ test("a merge whose second archive is taken by another puts the first one back",
   const place = await newPlace();
   for (let i = 1; i <= 3; i++) await publish(place, `text-${i}`, textOfSize(i));
   const storage = place.open();
-  const taken = join(place.scratch, "taken.tar.zst");
-  const turn = () => expect(move(join(place.folder, "archives/text-2.tar.zst"), taken)).toBe(true);
+  const taken = join(place.scratch, "taken.json");
+  const turn = () => expect(move(join(place.folder, "archives/text-2.json"), taken)).toBe(true);
   const merge = await withInterruption("input-1", turn, () => claim(storage, { merges: true }));
   expect([...merge.archives]).toEqual(["text-1", "text-3"]);
   expect(existsSync(taken)).toBe(true);

@@ -130,7 +130,7 @@ test("archives of a merge whose record is lost are put back", async () => {
   }
   await claim(place.open(), { merges: true });
   rmSync(join(jobFolder(place), "job.json"));
-  rmSync(join(jobFolder(place), "input-0.tar.zst"));
+  rmSync(join(jobFolder(place), "input-0.ref.json"));
   const storage = await restart(place);
   expect((await storage.listArchives()).map(({ lineage }) => lineage)).toEqual(['"b"']);
   expect(await place.leftovers()).toEqual([]);

@@ -50,6 +50,7 @@ function scene(act: Task["act"]): Scene {
     adding.publish(archive, sealReference(reference));
     if (act.startsWith("give back")) renameSync(archive, taken);
   }
+  adding.settleNow();
   adding.end();
   age(store, 48);
   const steps: Steps = new Int32Array(new SharedArrayBuffer(12));

@@ -18,6 +18,7 @@ const object = sha256(whale);
 const store = new Store(join(folder, "state"));
 const adding = new Adding(store.objects);
 adding.put(whale);
+adding.settleNow();
 adding.end();
 mkdirSync(store.archives, { recursive: true });
 

@@ -121,8 +121,15 @@ export class ArchiveShelf {
     }
   }
 
+  /** A file with all of an archive in it: that which it is kept in, or one that is made of it. */
+  async asWhole(file: string, copy: string): Promise<string> {
+    if (file.endsWith(WHOLE_ENDING)) return file;
+    await this.open(file).writeWhole(copy, breathe);
+    return copy;
+  }
+
   /** The archive in a file: a reference or a whole one. */
-  open(file: string): StoredArchive {
+  private open(file: string): StoredArchive {
     if (file.endsWith(WHOLE_ENDING)) return new WholeArchive(file, file, storeFiles);
     return new ReferencedArchive(file, file, readReference(file), this.store.objects);
   }

@@ -21,8 +21,12 @@ export function keptAt(base: string): string | null {
   return file ?? null;
 }
 
-/** A file that is all there is of an archive in the folder of a job: not one that was made from a reference. */
-export function isKept(folder: string, name: string): boolean {
-  const match = /^(input-\d+)(\.ref\.json|\.tar\.zst)$/.exec(name);
-  return match !== null && keptAt(join(folder, match[1])) === join(folder, name);
+/** Where a file is made of an archive that is to be merged, only to be read: it may go at any time. */
+export function copyPath(folder: string, number: number): string {
+  return join(folder, `copy-${number}${WHOLE_ENDING}`);
+}
+
+/** Whether a file in the folder of a job is an archive that is to be merged. */
+export function isInput(name: string): boolean {
+  return /^input-\d+(\.ref\.json|\.tar\.zst)$/.test(name);
 }

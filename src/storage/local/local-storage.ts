@@ -1,8 +1,6 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { FoldError, fromSystemError } from "../../errors.ts";
-import { breathe } from "../../store/files.ts";
-import { WHOLE_ENDING } from "../../store/stored-archive.ts";
 import { checkChunkName } from "../chunk-name.ts";
 import type { Answer, ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
@@ -11,9 +9,9 @@ import { claimMerge } from "./claim-merges.ts";
 import { TextClaims } from "./claim-texts.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { isMissing, makeFolder, makeSubfolder, remove, writeQuickly } from "./files.ts";
-import { inputBase, isKept, keptAt } from "./kept.ts";
+import { copyPath, inputBase, isInput, keptAt } from "./kept.ts";
 import { idOfInput, type Layout, layoutOf, nameOfInput, textsBelow } from "./layout.ts";
-import { asOwner, attemptOf, ENTRY, lost, release, SOURCE, takeOver } from "./ownership.ts";
+import { asOwner, attemptOf, ENTRY, lost, release, SOURCE, takeOver, whileOwner } from "./ownership.ts";
 import { complete, keepArchive } from "./publish.ts";
 import { PutAside } from "./put-aside.ts";
 import { countFailure, reclaim } from "./recovery.ts";
@@ -122,7 +120,7 @@ export class LocalStorage implements Storage {
   private clear({ folder }: Attempt): void {
     const kept = /^(job\.json|source\.txt)$/;
     for (const name of readdirSync(folder)) {
-      if (!kept.test(name) && !isKept(folder, name)) remove(join(folder, name));
+      if (!kept.test(name) && !isInput(name)) remove(join(folder, name));
     }
   }
 
@@ -160,16 +158,16 @@ export class LocalStorage implements Storage {
     });
   }
 
-  async readArchives(attempt: Attempt): Promise<string[]> {
-    const paths: string[] = [];
-    for (const [number] of attempt.archives.entries()) {
-      const file = asOwner(attempt, () => keptAt(inputBase(attempt.folder, number)));
-      const path = `${inputBase(attempt.folder, number)}${WHOLE_ENDING}`;
-      if (file === null) throw lost(attempt.id);
-      if (file !== path && !existsSync(path)) await this.shelf.open(file).writeWhole(path, breathe);
-      paths.push(path);
-    }
-    return asOwner(attempt, () => paths);
+  readArchives(attempt: Attempt): Promise<string[]> {
+    return whileOwner(attempt, async () => {
+      const paths: string[] = [];
+      for (const [number] of attempt.archives.entries()) {
+        const file = keptAt(inputBase(attempt.folder, number));
+        if (file === null) throw lost(attempt.id);
+        paths.push(await this.shelf.asWhole(file, copyPath(attempt.folder, number)));
+      }
+      return paths;
+    });
   }
 
   openArchive(name: string, folder: string): Answer<string> {

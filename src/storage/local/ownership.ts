@@ -54,6 +54,17 @@ export function asOwner<T>(attempt: Attempt, act: () => T): T {
   }
 }
 
+/** The same for what takes its time: a lost folder is gone in the middle of it. */
+export async function whileOwner<T>(attempt: Attempt, act: () => Promise<T>): Promise<T> {
+  try {
+    const result = await act();
+    if (!isOwned(attempt.folder)) throw lost(attempt.id);
+    return result;
+  } catch (error) {
+    throw isOwned(attempt.folder) ? error : lost(attempt.id);
+  }
+}
+
 /**
  * Whether the folder of an attempt is still its own.
  *

@@ -6,7 +6,7 @@ import type { ArchiveShelf } from "./archive-shelf.ts";
 import { move, readIfThere, remove, writeQuickly } from "./files.ts";
 import { keptAt, resultBase } from "./kept.ts";
 import { pathOfName } from "./names.ts";
-import { asOwner, ENTRY, isOwned, lost } from "./ownership.ts";
+import { asOwner, ENTRY, isOwned, lost, whileOwner } from "./ownership.ts";
 import { shelve } from "./shelving.ts";
 import { parse } from "./work-folder.ts";
 
@@ -32,14 +32,13 @@ export async function keepArchive(attempt: Attempt, file: string, shelf: Archive
     throw new FoldError("corrupt", `${file} is no whole archive`, "this is a mistake in fold: please report it");
   }
   const name = pathOfName(entry.name);
-  await shelf.store.addTo(file, name, (publish) => {
-    asOwner(attempt, () => {
-      publish(`${resultBase(attempt.folder)}${TAKEN_ENDING}`);
-      // Not waited for: a done folder whose entry a power cut has damaged is folded again (isPublishable).
-      writeQuickly(join(attempt.folder, ENTRY), JSON.stringify({ ...entry, name }));
-    });
-  });
-  remove(file);
+  const place = (publish: (path: string) => void) => {
+    publish(`${resultBase(attempt.folder)}${TAKEN_ENDING}`);
+    // Not waited for: a done folder whose entry a power cut has damaged is folded again (isPublishable).
+    writeQuickly(join(attempt.folder, ENTRY), JSON.stringify({ ...entry, name }));
+  };
+  await whileOwner(attempt, () => shelf.store.addTo(file, name, place));
+  asOwner(attempt, () => remove(file));
 }
 
 /** Steps 3 to 5. */
