@@ -23,19 +23,39 @@ export function compressFrame(bytes: Uint8Array): Uint8Array {
  * @throws FoldError `corrupt` naming `what`
  */
 export function decompressFrame(frame: Uint8Array, size: number, what: string): Uint8Array {
+  checkHeader(frame, size, what);
+  try {
+    return checkSize(Bun.zstdDecompressSync(frame), size, what);
+  } catch (cause) {
+    throw notDecompressed(cause, what);
+  }
+}
+
+/** The same on a thread of its own. */
+export async function decompressFrameAside(frame: Uint8Array, size: number, what: string): Promise<Uint8Array> {
+  checkHeader(frame, size, what);
+  try {
+    return checkSize(await Bun.zstdDecompress(frame as Uint8Array<ArrayBuffer>), size, what);
+  } catch (cause) {
+    throw notDecompressed(cause, what);
+  }
+}
+
+function checkHeader(frame: Uint8Array, size: number, what: string): void {
   const header = readHeader(frame);
   if (header?.contentSize !== size)
     throw damaged(what, `claims ${header?.contentSize ?? "no"} bytes instead of ${size}`);
   // Behind a first frame there may be others, of any size: the decoder would unpack them all.
   if (frameEnd(frame, header) !== frame.length) throw damaged(what, "is not one frame");
-  try {
-    const bytes = Bun.zstdDecompressSync(frame);
-    if (bytes.length !== size) throw damaged(what, `holds ${bytes.length} bytes instead of ${size}`);
-    return bytes;
-  } catch (cause) {
-    if (cause instanceof FoldError) throw cause;
-    throw damaged(what, "cannot be decompressed", cause);
-  }
+}
+
+function checkSize(bytes: Uint8Array, size: number, what: string): Uint8Array {
+  if (bytes.length !== size) throw damaged(what, `holds ${bytes.length} bytes instead of ${size}`);
+  return bytes;
+}
+
+function notDecompressed(cause: unknown, what: string): FoldError {
+  return cause instanceof FoldError ? cause : damaged(what, "cannot be decompressed", cause);
 }
 
 interface FrameHeader {

@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { MANIFEST, type MemberEntry, sha256 } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
-import { ArchiveSource, damaged } from "../archive/source.ts";
+import { ArchiveSource, damaged, MAX_MEMBER_BYTES } from "../archive/source.ts";
 import { BLOCK, parseTarHeader } from "../archive/tar.ts";
-import { decompressFrame } from "../archive/zstd.ts";
+import { decompressFrame, decompressFrameAside } from "../archive/zstd.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import type { Adding } from "./adding.ts";
 import type { Pause } from "./files.ts";
@@ -45,15 +45,21 @@ export async function addArchive(path: string, name: string, adding: Adding, pau
   try {
     const members: FileMember[] = [];
     const around: Uint8Array[] = [];
-    for (const [number, entry] of entries.entries()) {
-      const head = frames[2 * number];
-      const headBytes = read(file, path, head.at, head.compressed);
-      around.push(headBytes);
-      const member = checkedMember(path, entry, { head, headBytes, body: frames[2 * number + 1] }, file);
-      members.push({ ...member.described, ...objectOf(adding, member.frame) });
+    const load = (number: number) => {
+      const [head, body] = frames.slice(2 * number, 2 * number + 2);
+      return number < entries.length ? loadMember(file, path, entries[number], head, body) : null;
+    };
+    for (let current = load(0), number = 0; current !== null; number++) {
+      // Decompressed while the one before is hashed and written.
+      const next = load(number + 1);
+      const bytes = await current.bytes;
+      around.push(current.headBytes);
+      members.push({ ...checkMember(path, entries[number], bytes), ...objectOf(adding, current.frame) });
       await adding.settle();
       await pause();
+      current = next;
     }
+    await adding.settleSyncing();
     const end = frames[frames.length - 1];
     around.push(read(file, path, end.at, sizeBytes - end.at));
     const frame = adding.put(Buffer.concat(around));
@@ -69,28 +75,42 @@ export async function addArchive(path: string, name: string, adding: Adding, pau
   }
 }
 
-/** Read one member and compare it with what the manifest and the tar header say of it. */
-function checkedMember(
+/** Read one member, compare it with its header, and begin to decompress it. */
+function loadMember(
+  file: number,
   path: string,
   entry: MemberEntry | null,
-  frames: { head: PlacedFrame; headBytes: Uint8Array; body: PlacedFrame },
-  file: number,
-): { described: Omit<FileMember, "object" | "stored">; frame: Uint8Array } {
-  const { head, headBytes, body } = frames;
+  head: PlacedFrame,
+  body: PlacedFrame,
+): { headBytes: Uint8Array; frame: Uint8Array; bytes: Promise<Uint8Array> } {
   const memberPath = entry?.path ?? MANIFEST;
+  if (head.content > 2 * BLOCK || body.content > MAX_MEMBER_BYTES) {
+    throw damaged(path, `claims ${body.content} bytes for ${memberPath}`);
+  }
+  const headBytes = read(file, path, head.at, head.compressed);
   const headContent = decompressFrame(headBytes, head.content, path);
   const header = headContent.length < BLOCK ? null : parseTarHeader(headContent.subarray(headContent.length - BLOCK));
   if (header?.path !== memberPath || header.size !== body.content) {
     throw damaged(path, `does not hold ${memberPath} where it should`);
   }
   const frame = read(file, path, body.at, body.compressed);
-  const bytes = decompressFrame(frame, body.content, path);
+  const bytes = decompressFrameAside(frame, body.content, path);
+  // Told by whoever waits for it; where another member fails first, nobody does.
+  bytes.catch(() => {});
+  return { headBytes, frame, bytes };
+}
+
+/** Compare a member with what the manifest says of it, which cannot hold its own hash. */
+function checkMember(
+  path: string,
+  entry: MemberEntry | null,
+  bytes: Uint8Array,
+): Omit<FileMember, "object" | "stored"> {
   const hash = sha256(bytes);
-  // The manifest cannot hold its own hash; that it could be read is what there is to check.
   if (entry !== null && (hash !== entry.sha256 || bytes.length !== entry.size)) {
-    throw damaged(path, `holds another ${memberPath} than its manifest says`);
+    throw damaged(path, `holds another ${entry.path} than its manifest says`);
   }
-  return { described: { type: "file", path: memberPath, mode: MODE, size: bytes.length, sha256: hash }, frame };
+  return { type: "file", path: entry?.path ?? MANIFEST, mode: MODE, size: bytes.length, sha256: hash };
 }
 
 function objectOf(adding: Adding, frame: Uint8Array): { object: string; stored: number } {

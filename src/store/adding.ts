@@ -49,6 +49,9 @@ export class Adding {
   /** Written, but not yet seen to the disk and named. */
   private readonly waiting = new Map<string, ObjectWriter>();
   private waiting_bytes = 0;
+  /** On their way to the disk. */
+  private readonly syncing = new Map<string, ObjectWriter>();
+  private synced: Promise<unknown> = Promise.resolve();
   private touched_ms = performance.now();
   private temporaries = 0;
 
@@ -67,8 +70,8 @@ export class Adding {
     const object = sha256(bytes);
     return this.guard(() => {
       const stored = { object, size: bytes.length };
-      if (this.waiting.has(object) || this.isThere(stored)) return stored;
-      const writer = this.begin();
+      if (this.waiting.has(object) || this.syncing.has(object) || this.isThere(stored)) return stored;
+      const writer = this.begin(object);
       this.waiting.set(object, writer);
       writer.write(bytes);
       this.waiting_bytes += bytes.length;
@@ -76,21 +79,35 @@ export class Adding {
     });
   }
 
-  /** Give what `put` has written its names, when there is enough of it that it pays to wait for the disk. */
+  /** Begin to see to the disk what `put` has written, when there is enough that it pays, and name what was seen to it. */
   async settle(): Promise<void> {
     if (this.waiting.size < MOST_WAITING && this.waiting_bytes < MOST_WAITING_BYTES) return;
-    // Not in `guard`, which would not wait: what fails here is told by the first that waits for the disk again.
-    await Promise.allSettled([...this.waiting.values()].map((writer) => writer.sync()));
-    this.settleNow();
-  }
-
-  /** Give all that `put` has written its names, and wait for the disk as often as it takes. */
-  settleNow(): void {
-    this.guard(() => {
-      for (const writer of this.waiting.values()) this.place(writer);
-    });
+    await this.settleSyncing();
+    for (const [object, writer] of this.waiting) this.syncing.set(object, writer);
     this.waiting.clear();
     this.waiting_bytes = 0;
+    // What fails here is told by `finish`, which then does it itself.
+    this.synced = Promise.allSettled([...this.syncing.values()].map((writer) => writer.sync()));
+  }
+
+  /** Name what is being seen to the disk, as soon as it is there. */
+  async settleSyncing(): Promise<void> {
+    await this.synced;
+    this.placeAll(this.syncing);
+  }
+
+  /** Name all that `put` has written, waiting for the disk as often as it takes. Nothing may be on its way there. */
+  settleNow(): void {
+    this.placeAll(this.syncing);
+    this.placeAll(this.waiting);
+    this.waiting_bytes = 0;
+  }
+
+  private placeAll(writers: Map<string, ObjectWriter>): void {
+    this.guard(() => {
+      for (const writer of writers.values()) this.place(writer);
+    });
+    writers.clear();
   }
 
   /** Store what comes in pieces, in constant memory. */
@@ -162,7 +179,7 @@ export class Adding {
 
   /** Leave nothing of the add but objects and references: for every way out. */
   end(): void {
-    for (const writer of this.waiting.values()) writer.close();
+    for (const writer of [...this.waiting.values(), ...this.syncing.values()]) writer.close();
     closeSync(this.journal);
     try {
       this.objects.files.remove(this.folder);
@@ -171,8 +188,8 @@ export class Adding {
     }
   }
 
-  private begin(): ObjectWriter {
-    return new ObjectWriter(join(this.folder, `${this.temporaries++}.tmp`), this.objects.files);
+  private begin(known: string | null = null): ObjectWriter {
+    return new ObjectWriter(join(this.folder, `${this.temporaries++}.tmp`), this.objects.files, known);
   }
 
   /** Give a finished file its name, or throw it away where there is one of that name already. */

@@ -20,19 +20,21 @@ export class ObjectWriter {
   constructor(
     readonly path: string,
     private readonly files: Files,
+    /** The SHA-256 of what will be written, where it is known already. */
+    private readonly known: string | null = null,
   ) {
     this.file = files.create(path);
   }
 
   write(piece: Uint8Array): void {
-    this.hash.update(piece);
+    if (this.known === null) this.hash.update(piece);
     this.size += piece.length;
     this.files.write(this.file, piece, this.path);
   }
 
   /** What all that was written makes; nothing more can be written. */
   get stored(): StoredObject {
-    this.object ??= this.hash.digest("hex");
+    this.object ??= this.known ?? this.hash.digest("hex");
     return { object: this.object, size: this.size };
   }
 
