@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { MANIFEST, type MemberEntry, sha256 } from "../archive/manifest.ts";
+import { MANIFEST, type MemberEntry } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
 import { ArchiveSource, damaged, MAX_MEMBER_BYTES } from "../archive/source.ts";
 import { BLOCK, parseTarHeader } from "../archive/tar.ts";
@@ -16,6 +16,9 @@ const MODE = "0644";
  * each waits for the disk.
  */
 const LEAST_BYTES = 64 << 10;
+
+/** So many members are read before they are needed. */
+const AHEAD = 4;
 
 /** One member as the file holds it. */
 interface PlacedFrame {
@@ -45,19 +48,19 @@ export async function addArchive(path: string, name: string, adding: Adding, pau
   try {
     const members: FileMember[] = [];
     const around: Uint8Array[] = [];
-    const load = (number: number) => {
-      const [head, body] = frames.slice(2 * number, 2 * number + 2);
-      return number < entries.length ? loadMember(file, path, entries[number], head, body) : null;
-    };
-    for (let current = load(0), number = 0; current !== null; number++) {
-      // Decompressed while the one before is hashed and written.
-      const next = load(number + 1);
-      const bytes = await current.bytes;
-      around.push(current.headBytes);
-      members.push({ ...checkMember(path, entries[number], bytes), ...objectOf(adding, current.frame) });
+    const loaded: LoadedMember[] = [];
+    for (const [number, entry] of entries.entries()) {
+      // Decompressed and hashed while those before are written.
+      for (let ahead = number + loaded.length; ahead < Math.min(number + AHEAD, entries.length); ahead++) {
+        loaded.push(loadMember(file, path, entries[ahead], frames[2 * ahead], frames[2 * ahead + 1]));
+      }
+      const { headBytes, frame, hashes } = loaded.shift() as LoadedMember;
+      around.push(headBytes);
+      const { raw, object, size } = await hashes;
+      const described = checkedMember(path, entry, raw, size);
+      members.push({ ...described, object: adding.put(frame, object).object, stored: frame.length });
       await adding.settle();
       await pause();
-      current = next;
     }
     await adding.settleSyncing();
     const end = frames[frames.length - 1];
@@ -75,14 +78,23 @@ export async function addArchive(path: string, name: string, adding: Adding, pau
   }
 }
 
-/** Read one member, compare it with its header, and begin to decompress it. */
+/** A member whose content is being looked at on other threads. */
+interface LoadedMember {
+  /** What stands before it. */
+  readonly headBytes: Uint8Array;
+  readonly frame: Uint8Array;
+  /** SHA-256 of the raw bytes and of the frame; size of the raw bytes. */
+  readonly hashes: Promise<{ readonly raw: string; readonly object: string; readonly size: number }>;
+}
+
+/** Read one member, compare it with its header, and begin to decompress and to hash it. */
 function loadMember(
   file: number,
   path: string,
   entry: MemberEntry | null,
   head: PlacedFrame,
   body: PlacedFrame,
-): { headBytes: Uint8Array; frame: Uint8Array; bytes: Promise<Uint8Array> } {
+): LoadedMember {
   const memberPath = entry?.path ?? MANIFEST;
   if (head.content > 2 * BLOCK || body.content > MAX_MEMBER_BYTES) {
     throw damaged(path, `claims ${body.content} bytes for ${memberPath}`);
@@ -94,32 +106,36 @@ function loadMember(
     throw damaged(path, `does not hold ${memberPath} where it should`);
   }
   const frame = read(file, path, body.at, body.compressed);
-  const bytes = decompressFrameAside(frame, body.content, path);
+  const hashes = (async () => {
+    const bytes = await decompressFrameAside(frame, body.content, path);
+    const [raw, object] = await Promise.all([sha256Aside(bytes), sha256Aside(frame)]);
+    return { raw, object, size: bytes.length };
+  })();
   // Told by whoever waits for it; where another member fails first, nobody does.
-  bytes.catch(() => {});
-  return { headBytes, frame, bytes };
+  hashes.catch(() => {});
+  return { headBytes, frame, hashes };
 }
 
-/** Compare a member with what the manifest says of it, which cannot hold its own hash. */
-function checkMember(
+/** SHA-256 on a thread of its own. */
+async function sha256Aside(bytes: Uint8Array): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)).toHex();
+}
+
+/** A member, compared with what the manifest says of it, which cannot hold its own hash. */
+function checkedMember(
   path: string,
   entry: MemberEntry | null,
-  bytes: Uint8Array,
+  sha256: string,
+  size: number,
 ): Omit<FileMember, "object" | "stored"> {
-  const hash = sha256(bytes);
-  if (entry !== null && (hash !== entry.sha256 || bytes.length !== entry.size)) {
+  if (entry !== null && (sha256 !== entry.sha256 || size !== entry.size)) {
     throw damaged(path, `holds another ${entry.path} than its manifest says`);
   }
-  return { type: "file", path: entry?.path ?? MANIFEST, mode: MODE, size: bytes.length, sha256: hash };
-}
-
-function objectOf(adding: Adding, frame: Uint8Array): { object: string; stored: number } {
-  const { object, size } = adding.put(frame);
-  return { object, stored: size };
+  return { type: "file", path: entry?.path ?? MANIFEST, mode: MODE, size, sha256 };
 }
 
 function read(file: number, path: string, at: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
   try {
     for (let filled = 0; filled < length; ) {
       const count = readSync(file, bytes, filled, length - filled, at + filled);

@@ -65,9 +65,12 @@ export class Adding {
     }
   }
 
-  /** Store bytes; what is there already is not written again. */
-  put(bytes: Uint8Array): StoredObject {
-    const object = sha256(bytes);
+  /**
+   * Store bytes; what is there already is not written again.
+   *
+   * @param object their SHA-256, where it is known already; it is compared with what the disk gives back
+   */
+  put(bytes: Uint8Array, object: string = sha256(bytes)): StoredObject {
     return this.guard(() => {
       const stored = { object, size: bytes.length };
       if (this.waiting.has(object) || this.syncing.has(object) || this.isThere(stored)) return stored;

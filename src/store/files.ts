@@ -165,14 +165,21 @@ export function statOf(path: string): Stats | null {
   }
 }
 
+/** Buffers of PIECE_BYTES that nobody uses: making one takes longer than reading a small object. */
+const freeBuffers: Uint8Array[] = [];
+
 /** Read part of an open file in pieces. Each piece is gone when the next is asked for. */
 export function* piecesOf(file: number, from: number, length: number): Generator<Uint8Array> {
-  const buffer = new Uint8Array(Math.min(PIECE_BYTES, length));
-  for (let at = from; at < from + length; ) {
-    const count = readSync(file, buffer, 0, Math.min(buffer.length, from + length - at), at);
-    if (count === 0) return;
-    yield buffer.subarray(0, count);
-    at += count;
+  const buffer = freeBuffers.pop() ?? new Uint8Array(PIECE_BYTES);
+  try {
+    for (let at = from; at < from + length; ) {
+      const count = readSync(file, buffer, 0, Math.min(buffer.length, from + length - at), at);
+      if (count === 0) return;
+      yield buffer.subarray(0, count);
+      at += count;
+    }
+  } finally {
+    freeBuffers.push(buffer);
   }
 }
 
