@@ -14,13 +14,15 @@ export interface StorageConfig {
   readonly stateDir: string;
   /** An attempt that was not heard of for so long is lost. */
   readonly grace_ms: number;
+  /** Archives smaller than this are not taken apart into objects; left out: as the backend likes it. */
+  readonly whole_below_bytes?: number;
 }
 
 /** Open the storage that a configuration names. */
-export function createStorage({ backend, stateDir, grace_ms }: StorageConfig): Storage {
+export function createStorage({ backend, stateDir, ...options }: StorageConfig): Storage {
   switch (backend) {
     case "local":
-      return new LocalStorage({ folder: stateDir, grace_ms });
+      return new LocalStorage({ folder: stateDir, ...options });
   }
 }
 

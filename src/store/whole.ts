@@ -18,7 +18,11 @@ export class WholeArchive implements StoredArchive {
   ) {}
 
   get size_bytes(): number {
-    return statSync(this.place).size;
+    try {
+      return statSync(this.place).size;
+    } catch (error) {
+      throw fromSystemError(error, "read the archive", this.place);
+    }
   }
 
   tarSha256(): Promise<string> {

@@ -35,8 +35,14 @@ export class LocalPlace implements Place {
   readonly folder: string;
   readonly clock = new TestClock();
 
-  /** @param below where its folder is made */
-  constructor(below: string = tmpdir()) {
+  /**
+   * @param below where its folder is made
+   * @param whole_below_bytes archives from this size on are taken apart into objects: here all of them
+   */
+  constructor(
+    below: string = tmpdir(),
+    private readonly whole_below_bytes = 0,
+  ) {
     const parent = mkdtempSync(join(below, "fold-test-"));
     this.scratch = join(parent, "scratch");
     this.folder = join(parent, "state");
@@ -45,12 +51,14 @@ export class LocalPlace implements Place {
   }
 
   get address(): string {
-    const config: StorageConfig = { backend: "local", stateDir: this.folder, grace_ms: GRACE_MS };
+    const { folder: stateDir, whole_below_bytes } = this;
+    const config: StorageConfig = { backend: "local", stateDir, grace_ms: GRACE_MS, whole_below_bytes };
     return JSON.stringify(config);
   }
 
   open(): LocalStorage {
-    return new LocalStorage({ folder: this.folder, grace_ms: GRACE_MS, clock: this.clock });
+    const { folder, clock, whole_below_bytes } = this;
+    return new LocalStorage({ folder, grace_ms: GRACE_MS, whole_below_bytes, clock });
   }
 
   putText(name: string, text: string): Promise<void> {
@@ -80,9 +88,10 @@ export class LocalPlace implements Place {
   }
 
   damage(name: string): Promise<void> {
-    const reference = join(this.folder, "archives", `${name}.json`);
-    chmodSync(reference, 0o644);
-    writeFileSync(reference, "no archive");
+    const places = [".json", ".tar.zst"].map((ending) => join(this.folder, "archives", `${name}${ending}`));
+    const place = places.find((path) => existsSync(path)) ?? places[0];
+    chmodSync(place, 0o644);
+    writeFileSync(place, "no archive");
     return Promise.resolve();
   }
 

@@ -1,5 +1,6 @@
-// The conformance suite on a state directory.
+// The conformance suite on a state directory: with archives as objects, and with archives as whole files.
 import { conformance } from "./conformance.ts";
-import { LocalPlace } from "./local-place.ts";
+import { LocalPlace, quickParent } from "./local-place.ts";
 
 conformance("local", () => Promise.resolve(new LocalPlace()));
+conformance("local, whole files", () => Promise.resolve(new LocalPlace(quickParent, Number.POSITIVE_INFINITY)));

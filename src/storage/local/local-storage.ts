@@ -31,10 +31,14 @@ export interface LocalStorageOptions {
   readonly folder: string;
   /** An attempt that was not heard of for so long is lost. */
   readonly grace_ms: number;
+  /** Archives smaller than this stay whole files. */
+  readonly whole_below_bytes?: number;
   /** For tests; the machine's own unless given. */
   readonly clock?: Clock;
 }
 
+/** Of a small archive there is nothing to share, and objects take several times as long to make as the file. */
+const WHOLE_BELOW_BYTES = 64 << 10;
 const CHUNKS = "chunks";
 
 /**
@@ -49,11 +53,13 @@ export class LocalStorage implements Storage {
   private readonly putAside: PutAside;
   private readonly clock: Clock;
   private readonly staleness: Staleness;
+  private readonly whole_below_bytes: number;
 
-  constructor({ folder, grace_ms, clock = systemClock }: LocalStorageOptions) {
+  constructor({ folder, grace_ms, whole_below_bytes, clock = systemClock }: LocalStorageOptions) {
     this.layout = layoutOf(folder);
     this.place = this.layout.root;
     this.clock = clock;
+    this.whole_below_bytes = whole_below_bytes ?? WHOLE_BELOW_BYTES;
     this.staleness = new Staleness(clock, grace_ms);
     this.shelf = new ArchiveShelf(folder);
     this.texts = new TextClaims(this.layout, clock);
@@ -104,7 +110,7 @@ export class LocalStorage implements Storage {
   }
 
   writeArchive(attempt: Attempt, file: string): Answer<void> {
-    return keepArchive(attempt, file, this.shelf);
+    return keepArchive(attempt, file, this.shelf, this.whole_below_bytes);
   }
 
   completeJob(attempt: Attempt): Answer<ArchiveEntry> {

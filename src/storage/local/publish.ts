@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { FoldError } from "../../errors.ts";
 import { TAKEN_ENDING } from "../../store/layout.ts";
+import { WHOLE_ENDING } from "../../store/stored-archive.ts";
 import type { ArchiveEntry, Attempt } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
 import { move, readIfThere, remove, writeQuickly } from "./files.ts";
@@ -19,12 +20,17 @@ import { parse } from "./work-folder.ts";
  *     4. archive.ref.json moves to archives/                      crash: none in a .done folder: it is published
  *     5. the folder is removed, the text or the merged archives with it
  *
- * The reference leaves the folder by a rename, so it is published once, and only by the owner of the folder. Folders of
- * before there were objects hold an archive.tar.zst, which goes the same way.
+ * The reference leaves the folder by a rename, so it is published once, and only by the owner of the folder. A small
+ * archive, and one of before there were objects, is an archive.tar.zst instead, which goes the same way.
  */
 
-/** Steps 1 and 2. */
-export async function keepArchive(attempt: Attempt, file: string, shelf: ArchiveShelf): Promise<void> {
+/** Steps 1 and 2. A small archive stays the file that it is. */
+export async function keepArchive(
+  attempt: Attempt,
+  file: string,
+  shelf: ArchiveShelf,
+  whole_below_bytes: number,
+): Promise<void> {
   const entry = await shelf.describe(file);
   // A file inside a folder that is lost is gone with it.
   if (!isOwned(attempt.folder)) throw lost(attempt.id);
@@ -32,10 +38,20 @@ export async function keepArchive(attempt: Attempt, file: string, shelf: Archive
     throw new FoldError("corrupt", `${file} is no whole archive`, "this is a mistake in fold: please report it");
   }
   const name = pathOfName(entry.name);
+  const base = resultBase(attempt.folder);
+  // Not waited for: a done folder whose entry a power cut has damaged is folded again (isPublishable).
+  const writeEntry = () => writeQuickly(join(attempt.folder, ENTRY), JSON.stringify({ ...entry, name }));
+  if (entry.size_bytes < whole_below_bytes) {
+    asOwner(attempt, () => {
+      const whole = `${base}${WHOLE_ENDING}`;
+      if (file !== whole && !move(file, whole)) throw lost(attempt.id);
+      writeEntry();
+    });
+    return;
+  }
   const place = (publish: (path: string) => void) => {
-    publish(`${resultBase(attempt.folder)}${TAKEN_ENDING}`);
-    // Not waited for: a done folder whose entry a power cut has damaged is folded again (isPublishable).
-    writeQuickly(join(attempt.folder, ENTRY), JSON.stringify({ ...entry, name }));
+    publish(`${base}${TAKEN_ENDING}`);
+    writeEntry();
   };
   await whileOwner(attempt, () => shelf.store.addTo(file, name, place));
   asOwner(attempt, () => remove(file));
