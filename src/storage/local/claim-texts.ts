@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Attempt, JobWanted } from "../port.ts";
 import type { Clock } from "./clock.ts";
-import { makeSubfolder, move, remove } from "./files.ts";
+import { makeSubfolder, moveQuickly, remove } from "./files.ts";
 import { idOfInput, type Layout, nameOfInput, textsBelow } from "./layout.ts";
 import { attemptOf, SOURCE } from "./ownership.ts";
 import { folderPath, type JobRecord, newToken, workFolders, writeFirstRecord } from "./work-folder.ts";
@@ -56,7 +56,7 @@ export class TextClaims {
     };
     return inNewFolder(folder, () => {
       writeFirstRecord(folder, record);
-      return move(text, join(folder, SOURCE)) ? attemptOf(folder, record, wanted.worker) : null;
+      return moveQuickly(text, join(folder, SOURCE)) ? attemptOf(folder, record, wanted.worker) : null;
     });
   }
 }

@@ -52,7 +52,10 @@ export function makeFolder(path: string): void {
   });
 }
 
-/** Make a folder in one that is there, and never that one: who has lost a job must not make its folder anew. */
+/**
+ * Make a folder in one that is there, and never that one: who has lost a job must not make its folder anew. It is on the
+ * disk as soon as a file in it has been seen there.
+ */
 export function makeSubfolder(path: string): void {
   if (existsSync(path)) return;
   change(`create ${path}`, "create the folder", path, () => {
@@ -61,7 +64,6 @@ export function makeSubfolder(path: string): void {
     } catch (error) {
       if (!hasCode(error, "EEXIST")) throw error;
     }
-    syncFolder(dirname(path));
   });
 }
 
@@ -132,6 +134,16 @@ function writeBytes(path: string, bytes: Uint8Array, isSynced: boolean, told: st
  * @returns false when there is nothing at `from` any more: somebody else was faster
  */
 export function move(from: string, to: string): boolean {
+  const isMoved = moveQuickly(from, to);
+  if (isMoved) syncFolder(dirname(to));
+  return isMoved;
+}
+
+/**
+ * Move a file or folder without waiting for the disk: a power cut may undo it, and then everything that was done after
+ * it as well. For steps that a restart takes again.
+ */
+export function moveQuickly(from: string, to: string): boolean {
   try {
     beforeChange(`move ${from} ${to}`);
     renameSync(from, to);
@@ -139,7 +151,6 @@ export function move(from: string, to: string): boolean {
     if (isMissing(error) && !existsSync(from)) return false;
     throw fromSystemError(error, "rename the file", from);
   }
-  syncFolder(dirname(to));
   return true;
 }
 

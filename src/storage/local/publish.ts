@@ -4,7 +4,7 @@ import { TAKEN_ENDING } from "../../store/layout.ts";
 import { WHOLE_ENDING } from "../../store/stored-archive.ts";
 import type { ArchiveEntry, Attempt } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
-import { move, readIfThere, remove, writeQuickly } from "./files.ts";
+import { move, moveQuickly, readIfThere, remove, writeQuickly } from "./files.ts";
 import { keptAt, resultBase } from "./kept.ts";
 import { pathOfName } from "./names.ts";
 import { asOwner, ENTRY, isOwned, lost, whileOwner } from "./ownership.ts";
@@ -64,7 +64,8 @@ export async function complete(attempt: Attempt, shelf: ArchiveShelf): Promise<A
     throw new FoldError("failed", `job ${attempt.id} has no archive`, "write the archive before completing the job");
   }
   const done = attempt.folder.replace(/\.work$/, ".done");
-  if (!move(attempt.folder, done)) throw lost(attempt.id);
+  // What comes next waits for the disk, and for this step with it.
+  if (!moveQuickly(attempt.folder, done)) throw lost(attempt.id);
   return { ...entry, name: await finish(done, shelf) };
 }
 
