@@ -31,6 +31,17 @@ export function decompressFrame(frame: Uint8Array, size: number, what: string): 
   }
 }
 
+/** Many small frames at once, one behind the other, which is many times as fast as one by one. */
+export function decompressFrames(frames: readonly Uint8Array[], sizes: readonly number[], what: string): Uint8Array {
+  for (const [number, frame] of frames.entries()) checkHeader(frame, sizes[number], what);
+  const size = sizes.reduce((sum, one) => sum + one, 0);
+  try {
+    return checkSize(Bun.zstdDecompressSync(Buffer.concat(frames)), size, what);
+  } catch (cause) {
+    throw notDecompressed(cause, what);
+  }
+}
+
 /** The same on a thread of its own. */
 export async function decompressFrameAside(frame: Uint8Array, size: number, what: string): Promise<Uint8Array> {
   checkHeader(frame, size, what);

@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { MANIFEST, type MemberEntry } from "../archive/manifest.ts";
+import { MANIFEST, type MemberEntry, sha256 } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
 import { ArchiveSource, damaged, MAX_MEMBER_BYTES } from "../archive/source.ts";
 import { BLOCK, parseTarHeader } from "../archive/tar.ts";
-import { decompressFrame, decompressFrameAside } from "../archive/zstd.ts";
+import { decompressFrameAside, decompressFrames } from "../archive/zstd.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import type { Adding } from "./adding.ts";
 import type { Pause } from "./files.ts";
@@ -46,16 +46,16 @@ export async function addArchive(path: string, name: string, adding: Adding, pau
   if (frames.length !== 2 * entries.length + 1) throw damaged(path, "has other frames than its manifest says");
   const file = openSource(path);
   try {
+    const heads = readHeads(file, path, entries, frames);
     const members: FileMember[] = [];
-    const around: Uint8Array[] = [];
+    const around: Uint8Array[] = heads.slice();
     const loaded: LoadedMember[] = [];
     for (const [number, entry] of entries.entries()) {
       // Decompressed and hashed while those before are written.
       for (let ahead = number + loaded.length; ahead < Math.min(number + AHEAD, entries.length); ahead++) {
-        loaded.push(loadMember(file, path, entries[ahead], frames[2 * ahead], frames[2 * ahead + 1]));
+        loaded.push(loadMember(file, path, frames[2 * ahead + 1]));
       }
-      const { headBytes, frame, hashes } = loaded.shift() as LoadedMember;
-      around.push(headBytes);
+      const { frame, hashes } = loaded.shift() as LoadedMember;
       const { raw, object, size } = await hashes;
       const described = checkedMember(path, entry, raw, size);
       members.push({ ...described, object: adding.put(frame, object).object, stored: frame.length });
@@ -80,58 +80,63 @@ export async function addArchive(path: string, name: string, adding: Adding, pau
 
 /** A member whose content is being looked at on other threads. */
 interface LoadedMember {
-  /** What stands before it. */
-  readonly headBytes: Uint8Array;
   readonly frame: Uint8Array;
   /** SHA-256 of the raw bytes and of the frame; size of the raw bytes. */
   readonly hashes: Promise<{ readonly raw: string; readonly object: string; readonly size: number }>;
 }
 
-/** Read one member, compare it with its header, and begin to decompress and to hash it. */
-function loadMember(
+/** Read what stands before each member, and compare its header with the manifest. */
+function readHeads(
   file: number,
   path: string,
-  entry: MemberEntry | null,
-  head: PlacedFrame,
-  body: PlacedFrame,
-): LoadedMember {
-  const memberPath = entry?.path ?? MANIFEST;
-  if (head.content > 2 * BLOCK || body.content > MAX_MEMBER_BYTES) {
-    throw damaged(path, `claims ${body.content} bytes for ${memberPath}`);
+  entries: readonly (MemberEntry | null)[],
+  frames: readonly PlacedFrame[],
+): Uint8Array[] {
+  const placed = entries.map((_, number) => frames[2 * number]);
+  for (const [number, { content }] of placed.entries()) {
+    const body = frames[2 * number + 1].content;
+    if (content > 2 * BLOCK || body > MAX_MEMBER_BYTES) {
+      throw damaged(path, `claims ${body} bytes for ${entries[number]?.path ?? MANIFEST}`);
+    }
   }
-  const headBytes = read(file, path, head.at, head.compressed);
-  const headContent = decompressFrame(headBytes, head.content, path);
-  const header = headContent.length < BLOCK ? null : parseTarHeader(headContent.subarray(headContent.length - BLOCK));
-  if (header?.path !== memberPath || header.size !== body.content) {
-    throw damaged(path, `does not hold ${memberPath} where it should`);
+  const heads = placed.map(({ at, compressed }) => read(file, path, at, compressed));
+  const contents = placed.map(({ content }) => content);
+  const all = decompressFrames(heads, contents, path);
+  let end = 0;
+  for (const [number, entry] of entries.entries()) {
+    end += contents[number];
+    const memberPath = entry?.path ?? MANIFEST;
+    const header = contents[number] < BLOCK ? null : parseTarHeader(all.subarray(end - BLOCK, end));
+    if (header?.path !== memberPath || header.size !== frames[2 * number + 1].content) {
+      throw damaged(path, `does not hold ${memberPath} where it should`);
+    }
   }
+  return heads;
+}
+
+/** Read one member, and begin to decompress and to hash it. */
+function loadMember(file: number, path: string, body: PlacedFrame): LoadedMember {
   const frame = read(file, path, body.at, body.compressed);
   const hashes = (async () => {
     const bytes = await decompressFrameAside(frame, body.content, path);
-    const [raw, object] = await Promise.all([sha256Aside(bytes), sha256Aside(frame)]);
-    return { raw, object, size: bytes.length };
+    return { raw: sha256(bytes), object: sha256(frame), size: bytes.length };
   })();
   // Told by whoever waits for it; where another member fails first, nobody does.
   hashes.catch(() => {});
-  return { headBytes, frame, hashes };
-}
-
-/** SHA-256 on a thread of its own. */
-async function sha256Aside(bytes: Uint8Array): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)).toHex();
+  return { frame, hashes };
 }
 
 /** A member, compared with what the manifest says of it, which cannot hold its own hash. */
 function checkedMember(
   path: string,
   entry: MemberEntry | null,
-  sha256: string,
+  hash: string,
   size: number,
 ): Omit<FileMember, "object" | "stored"> {
-  if (entry !== null && (sha256 !== entry.sha256 || size !== entry.size)) {
+  if (entry !== null && (hash !== entry.sha256 || size !== entry.size)) {
     throw damaged(path, `holds another ${entry.path} than its manifest says`);
   }
-  return { type: "file", path: entry?.path ?? MANIFEST, mode: MODE, size, sha256 };
+  return { type: "file", path: entry?.path ?? MANIFEST, mode: MODE, size, sha256: hash };
 }
 
 function read(file: number, path: string, at: number, length: number): Uint8Array {

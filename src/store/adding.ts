@@ -83,14 +83,26 @@ export class Adding {
   }
 
   /** Begin to see to the disk what `put` has written, when there is enough that it pays, and name what was seen to it. */
-  async settle(): Promise<void> {
-    if (this.waiting.size < MOST_WAITING && this.waiting_bytes < MOST_WAITING_BYTES) return;
+  async settle(isAll = false): Promise<void> {
+    if (!isAll && this.waiting.size < MOST_WAITING && this.waiting_bytes < MOST_WAITING_BYTES) return;
     await this.settleSyncing();
     for (const [object, writer] of this.waiting) this.syncing.set(object, writer);
     this.waiting.clear();
     this.waiting_bytes = 0;
     // What fails here is told by `finish`, which then does it itself.
     this.synced = Promise.allSettled([...this.syncing.values()].map((writer) => writer.sync()));
+  }
+
+  /** See all that was put to the disk, several objects and folders at a time, so that `publish` has little to wait for. */
+  async settleAll(): Promise<void> {
+    await this.settle(true);
+    await this.settleSyncing();
+    const folders = [...this.unsynced];
+    const synced = await Promise.allSettled(folders.map((folder) => this.objects.files.syncFolderAside(folder)));
+    // What fails here is told by `publish`, which then does it itself.
+    for (const [number, { status }] of synced.entries()) {
+      if (status === "fulfilled") this.unsynced.delete(folders[number]);
+    }
   }
 
   /** Name what is being seen to the disk, as soon as it is there. */

@@ -138,6 +138,18 @@ export class Files {
       closeSync(folder);
     }
   }
+
+  /** The same, while others do. */
+  async syncFolderAside(path: string): Promise<void> {
+    this.before("sync the folder", path);
+    if (process.platform === "win32") return;
+    const folder = openSync(path, "r");
+    try {
+      await fsyncAsync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  }
 }
 
 /** The error of the operating system for a file that is not there. */

@@ -123,6 +123,7 @@ export class Store {
     let isDone = false;
     try {
       const reference = await this.take(path, name, adding, pause);
+      await adding.settleAll();
       place((file) => adding.publish(file, reference), reference);
       isDone = true;
       return { reference, written: adding.written };

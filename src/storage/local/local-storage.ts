@@ -38,7 +38,7 @@ export interface LocalStorageOptions {
 }
 
 /** Of a small archive there is nothing to share, and objects take several times as long to make as the file. */
-const WHOLE_BELOW_BYTES = 64 << 10;
+const WHOLE_BELOW_BYTES = 1 << 20;
 const CHUNKS = "chunks";
 
 /**
