@@ -76,6 +76,8 @@ class WorkLoop {
   private current: AbortController | null = null;
   private progress: (() => FoldProgress) | null = null;
   private lookedForLost_ms = -Infinity;
+  /** How many jobs of others were running when that was looked at last. */
+  private waitedFor = 0;
   private done = 0;
   private failed = 0;
   private lost = 0;
@@ -106,6 +108,7 @@ class WorkLoop {
         await this.runOne(attempt);
         if (isOneShot || jobId !== null) break;
         wasQuiet = false;
+        this.waitedFor = 0;
         look_ms = FIRST_LOOK_MS;
         continue;
       }
@@ -139,10 +142,11 @@ class WorkLoop {
     }
   }
 
-  /** Whether no job is running anywhere; tells which are when some are. */
+  /** Whether no job is running anywhere; tells which are, whenever they become more or fewer. */
   private async isQuiet(): Promise<boolean> {
     const running = (await this.storage.listJobs()).filter(({ state }) => state === "running");
-    if (running.length > 0) this.request.onEvent({ kind: "waiting", running });
+    if (running.length > 0 && running.length !== this.waitedFor) this.request.onEvent({ kind: "waiting", running });
+    this.waitedFor = running.length;
     return running.length === 0;
   }
 
