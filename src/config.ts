@@ -21,6 +21,11 @@ export const environment = [
     initial: "600",
     meaning: "seconds without a sign of life after which a job is given to another worker; the same for all workers",
   },
+  {
+    name: "FOLD_WHOLE_BELOW",
+    initial: "1048576",
+    meaning: "bytes below which an archive that a worker makes stays one file; larger ones become objects of the store",
+  },
   { name: "NO_COLOR", initial: "not set", meaning: "set to anything: no colour, not even on a terminal" },
   { name: "COLUMNS", initial: "the terminal's, else 80", meaning: "the width that grids and tables fit into" },
   { name: "FOLD_DEBUG", initial: "not set", meaning: "set to 1: an error that fold does not know prints its stack" },
@@ -43,6 +48,7 @@ export interface WorkConfig {
   readonly workerId: string;
   readonly heartbeat_ms: number;
   readonly grace_ms: number;
+  readonly whole_below_bytes: number;
 }
 
 /** A variable of the environment; one that is set to nothing counts as not set. */
@@ -81,7 +87,14 @@ export function readWorkConfig(): WorkConfig {
     workerId: read("WORKER_ID") ?? hostname(),
     heartbeat_ms,
     grace_ms,
+    whole_below_bytes: bytesOf("FOLD_WHOLE_BELOW", 1 << 20),
   };
+}
+
+function bytesOf(name: "FOLD_WHOLE_BELOW", initial: number): number {
+  const text = read(name) ?? String(initial);
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new FoldError("usage", `${name} cannot be ${JSON.stringify(text)}`, "give a number of bytes, 0 or more");
 }
 
 function secondsOf(name: "HEARTBEAT_INTERVAL" | "HEARTBEAT_GRACE_PERIOD", initial: number): number {

@@ -10,13 +10,13 @@ export interface StorageFlags {
 }
 
 /** Where jobs are kept, as options and environment say. */
-export function storageConfig(flags: StorageFlags, io: CommandIo): StorageConfig & { readonly work: WorkConfig } {
-  const work = readWorkConfig();
+export function storageConfig(flags: StorageFlags, io: CommandIo, work: WorkConfig = readWorkConfig()): StorageConfig {
   const backend =
     flags.storageBackend === null
       ? parseBackend(work.backend, "STORAGE_BACKEND")
       : parseBackend(flags.storageBackend, "--storage-backend");
-  return { backend, stateDir: flags.stateDir ?? io.config.stateDir, grace_ms: work.grace_ms, work };
+  const { grace_ms, whole_below_bytes } = work;
+  return { backend, stateDir: flags.stateDir ?? io.config.stateDir, grace_ms, whole_below_bytes };
 }
 
 /** The storage that a command looks at. */

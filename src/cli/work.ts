@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { readWorkConfig } from "../config.ts";
 import { FoldError } from "../errors.ts";
 import { usualBudget } from "../jobs/memory.ts";
 import type { WorkEvent, WorkSummary } from "../jobs/work-events.ts";
@@ -20,13 +21,15 @@ const RANDOM_CHARACTERS = 8;
 
 /** `fold work`: work off the jobs of a storage until nothing is left. */
 export async function execute({ flags }: CommandArguments<WorkFlags>, io: CommandIo): Promise<number> {
-  const config = storageConfig(flags, io);
-  const worker = `${config.work.workerId}-${crypto.randomUUID().slice(0, RANDOM_CHARACTERS)}`;
+  const config = readWorkConfig();
+  const { workerId, heartbeat_ms } = config;
+  const storage = storageConfig(flags, io, config);
+  const worker = `${workerId}-${crypto.randomUUID().slice(0, RANDOM_CHARACTERS)}`;
   const quit = new AbortController();
-  const shown = isLive(flags, io) ? liveView(flags, io, worker, config, quit) : logLines(flags, io);
-  const log = new LogFile(join(config.stateDir, "logs"), worker, new Date());
+  const shown = isLive(flags, io) ? liveView(flags, io, worker, storage, quit) : logLines(flags, io);
+  const log = new LogFile(join(storage.stateDir, "logs"), worker, new Date());
   const request: WorkRequest = {
-    storage: { backend: config.backend, stateDir: config.stateDir, grace_ms: config.grace_ms },
+    storage,
     worker,
     options: { max_dims: flags.maxDims, min_volume: 1, shard: null },
     merges: flags.merge,
@@ -34,7 +37,7 @@ export async function execute({ flags }: CommandArguments<WorkFlags>, io: Comman
     jobId: flags.jobId,
     threads: flags.threads,
     budget_bytes: flags.memory ?? usualBudget(),
-    heartbeat_ms: config.work.heartbeat_ms,
+    heartbeat_ms,
     signal: AbortSignal.any([io.signal, quit.signal]),
     onEvent: (event) => {
       const entry = logEntry(event, new Date());

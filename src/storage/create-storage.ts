@@ -14,8 +14,8 @@ export interface StorageConfig {
   readonly stateDir: string;
   /** An attempt that was not heard of for so long is lost. */
   readonly grace_ms: number;
-  /** Archives smaller than this are not taken apart into objects; left out: as the backend likes it. */
-  readonly whole_below_bytes?: number;
+  /** Archives smaller than this are not taken apart into objects. */
+  readonly whole_below_bytes: number;
 }
 
 /** Open the storage that a configuration names. */

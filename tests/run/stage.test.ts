@@ -63,7 +63,9 @@ test("workers fold the pieces, and what they merge is the archive of the whole",
     const { pieces } = await staged(["log.txt", "--by", day, "--min-words", "900"], { cwd: folder });
     expect(pieces.length).toBeGreaterThan(2);
     const workers = await Promise.all(
-      [1, 2].map(() => call(["work", "--merge", "--threads", "1", "--quiet"], { cwd: folder })),
+      [1, 2].map(() =>
+        call(["work", "--merge", "--threads", "1", "--quiet"], { cwd: folder, env: { FOLD_WHOLE_BELOW: "0" } }),
+      ),
     );
     expect(workers.map(({ exit, stderr }) => [exit, stderr])).toEqual([
       [0, ""],

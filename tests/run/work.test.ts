@@ -110,6 +110,18 @@ describe("fold work", () => {
     });
   });
 
+  test("an archive of many bytes becomes objects, one of few stays a file; both are read by their names", async () => {
+    await withTexts(texts, async (state) => {
+      await call(["work", "--quiet", "--state-dir", state], { env: { FOLD_WHOLE_BELOW: "20000" } });
+      const files = readdirSync(join(state, "archives"), { recursive: true, encoding: "utf8" });
+      expect(files).toContain("log.json");
+      expect(files).toContain("small/tale.tar.zst");
+      for (const name of ["log", "small/tale"]) {
+        expect((await call(["verify", name, "--state-dir", state])).exit).toBe(0);
+      }
+    });
+  });
+
   test("nothing to do is no error", async () => {
     await withFolder(async (folder) => {
       expect((await call(["work"], { cwd: folder })).exit).toBe(0);
@@ -261,6 +273,7 @@ describe("limits", () => {
         [["work"], { STORAGE_BACKEND: "floppy" }, 2, 'STORAGE_BACKEND cannot be "floppy"'],
         [["work"], { HEARTBEAT_INTERVAL: "soon" }, 2, 'HEARTBEAT_INTERVAL cannot be "soon"'],
         [["work"], { HEARTBEAT_GRACE_PERIOD: "61" }, 2, "less than two of HEARTBEAT_INTERVAL"],
+        [["work"], { FOLD_WHOLE_BELOW: "small" }, 2, 'FOLD_WHOLE_BELOW cannot be "small"'],
         [["work", "--memory", "lots"], {}, 2, '--memory cannot be "lots"'],
         [["retry", "log"], {}, 5, "job log is waiting, not failed"],
         [["cancel", "nothing"], {}, 5, "there is no job nothing"],

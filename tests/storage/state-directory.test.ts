@@ -212,7 +212,9 @@ test("a state directory that is a file, or below one", async () => {
   const file = join(scratch, "file");
   writeFileSync(file, "");
   for (const folder of [file, join(file, "below")]) {
-    const error = await foldErrorOf(() => new LocalStorage({ folder, grace_ms: GRACE_MS }).claimNextJob(wanted()));
+    const error = await foldErrorOf(() =>
+      new LocalStorage({ folder, grace_ms: GRACE_MS, whole_below_bytes: 0 }).claimNextJob(wanted()),
+    );
     expect(error.code).toBe("not_found");
     expect(error.message).toContain(folder);
   }

@@ -33,8 +33,8 @@ export interface ChaosOutcome {
   readonly expected_sha256: string | null;
 }
 
-/** Short, so that what is suspended is lost soon. */
-const TIMES = { HEARTBEAT_INTERVAL: "0.2", HEARTBEAT_GRACE_PERIOD: "1" };
+/** Short, so that what is suspended is lost soon; and some archives become objects, some stay files. */
+const TIMES = { HEARTBEAT_INTERVAL: "0.2", HEARTBEAT_GRACE_PERIOD: "1", FOLD_WHOLE_BELOW: "20000" };
 const LONGEST_SUSPENSION_MS = 2_500;
 const LONGEST_PAUSE_MS = 250;
 /** An undisturbed worker is given up after so long. */

@@ -31,14 +31,15 @@ export interface LocalStorageOptions {
   readonly folder: string;
   /** An attempt that was not heard of for so long is lost. */
   readonly grace_ms: number;
-  /** Archives smaller than this stay whole files. */
-  readonly whole_below_bytes?: number;
+  /**
+   * Archives smaller than this stay whole files: of a small one there is nothing to share, and objects take several
+   * times as long to make as the file.
+   */
+  readonly whole_below_bytes: number;
   /** For tests; the machine's own unless given. */
   readonly clock?: Clock;
 }
 
-/** Of a small archive there is nothing to share, and objects take several times as long to make as the file. */
-const WHOLE_BELOW_BYTES = 1 << 20;
 const CHUNKS = "chunks";
 
 /**
@@ -59,7 +60,7 @@ export class LocalStorage implements Storage {
     this.layout = layoutOf(folder);
     this.place = this.layout.root;
     this.clock = clock;
-    this.whole_below_bytes = whole_below_bytes ?? WHOLE_BELOW_BYTES;
+    this.whole_below_bytes = whole_below_bytes;
     this.staleness = new Staleness(clock, grace_ms);
     this.shelf = new ArchiveShelf(folder);
     this.texts = new TextClaims(this.layout, clock);
