@@ -38,15 +38,20 @@ export class ArchiveShelf {
     this.folder = this.store.archives;
   }
 
-  /** All archives, by name. A damaged one is left out: `fold verify` and `fold store verify` tell what is wrong. */
-  async list(): Promise<ArchiveEntry[]> {
+  /**
+   * All archives, by name. A damaged one is left out: `fold verify` and `fold store verify` tell what is wrong.
+   *
+   * @param isQuick believe what was read before under a name: enough to choose among thousands, again and again
+   */
+  async list(isQuick = false): Promise<ArchiveEntry[]> {
     const names = new Set<string>();
     for (const path of filesBelow(this.folder)) {
       const form = FORMS.find(({ shelved }) => path.endsWith(shelved));
       if (form !== undefined && !basename(dirname(path)).endsWith(".work"))
         names.add(path.slice(0, -form.shelved.length));
     }
-    const entries = await Promise.all([...names].map((name) => this.entry(name)));
+    const read = (name: string) => (isQuick ? this.known.get(name)?.entry : undefined) ?? this.entry(name);
+    const entries = await Promise.all([...names].map(read));
     // Not in the order of their paths: the ending and the borders of folders come in between.
     return entries.filter((entry) => entry !== null).sort((a, b) => (a.name < b.name ? -1 : 1));
   }

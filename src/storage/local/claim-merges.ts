@@ -40,7 +40,7 @@ export async function claimMerge(
   refused: RefusedPairs,
 ): Promise<Attempt | null> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const pair = smallestPair(await shelf.list(), wanted, refused);
+    const pair = smallestPair(await shelf.list(true), wanted, refused);
     if (pair === null) return null;
     const attempt = await claimPair(layout, shelf, clock, wanted, pair);
     if (attempt !== null) return attempt;
