@@ -7,7 +7,12 @@ export const root = resolve(import.meta.dir, "..");
 
 // A worker's file must be an entry point of its own, or the executable does not hold it. Their paths inside the
 // executable are relative to src/, because that is the folder which main.ts and they have in common.
-const entryPoints = ["src/main.ts", "src/jobs/walk-worker.ts", "src/jobs/heartbeat-worker.ts"];
+const entryPoints = [
+  "src/main.ts",
+  "src/jobs/walk-worker.ts",
+  "src/jobs/heartbeat-worker.ts",
+  "src/store/member-worker.ts",
+];
 
 const flags = [
   "--compile",

@@ -1,12 +1,14 @@
-import { closeSync, openSync, readSync } from "node:fs";
-import { MANIFEST, type MemberEntry, sha256 } from "../archive/manifest.ts";
+import { closeSync } from "node:fs";
+import { MANIFEST, type MemberEntry } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
 import { ArchiveSource, damaged, MAX_MEMBER_BYTES } from "../archive/source.ts";
 import { BLOCK, parseTarHeader } from "../archive/tar.ts";
-import { decompressFrameAside, decompressFrames } from "../archive/zstd.ts";
-import { FoldError, fromSystemError } from "../errors.ts";
+import { decompressFrames } from "../archive/zstd.ts";
 import type { Adding } from "./adding.ts";
 import type { Pause } from "./files.ts";
+import type { PlacedFrame, ReadFrame } from "./member-messages.ts";
+import { MemberReader } from "./member-reader.ts";
+import { openSource, readFrame, readPart } from "./read-frame.ts";
 import { type FileMember, REFERENCE_VERSION, type Reference, sealReference } from "./reference.ts";
 
 const MODE = "0644";
@@ -18,14 +20,9 @@ const MODE = "0644";
 const LEAST_BYTES = 64 << 10;
 
 /** So many members are read before they are needed. */
-const AHEAD = 4;
-
-/** One member as the file holds it. */
-interface PlacedFrame {
-  readonly at: number;
-  readonly compressed: number;
-  readonly content: number;
-}
+const AHEAD = 8;
+/** Of fewer members a thread takes longer to start than it saves. */
+const LEAST_FOR_THREAD = 16;
 
 /**
  * Store a tar.zst file of fold's own, each member's compressed frame an object: chunks that archives share are the
@@ -47,24 +44,18 @@ export async function addArchive(path: string, name: string, adding: Adding, pau
   const file = openSource(path);
   try {
     const heads = readHeads(file, path, entries, frames);
+    const bodies = entries.map((_, number) => frames[2 * number + 1]);
     const members: FileMember[] = [];
     const around: Uint8Array[] = heads.slice();
-    const loaded: LoadedMember[] = [];
-    for (const [number, entry] of entries.entries()) {
-      // Decompressed and hashed while those before are written.
-      for (let ahead = number + loaded.length; ahead < Math.min(number + AHEAD, entries.length); ahead++) {
-        loaded.push(loadMember(file, path, frames[2 * ahead + 1]));
-      }
-      const { frame, hashes } = loaded.shift() as LoadedMember;
-      const { raw, object, size } = await hashes;
-      const described = checkedMember(path, entry, raw, size);
+    for await (const [number, { frame, raw, object, size }] of readAll(file, path, bodies)) {
+      const described = checkedMember(path, entries[number], raw, size);
       members.push({ ...described, object: adding.put(frame, object).object, stored: frame.length });
       await adding.settle();
       await pause();
     }
     await adding.settleSyncing();
     const end = frames[frames.length - 1];
-    around.push(read(file, path, end.at, sizeBytes - end.at));
+    around.push(readPart(file, path, end.at, sizeBytes - end.at));
     const frame = adding.put(Buffer.concat(around));
     return sealReference({
       fold_archive: REFERENCE_VERSION,
@@ -78,11 +69,28 @@ export async function addArchive(path: string, name: string, adding: Adding, pau
   }
 }
 
-/** A member whose content is being looked at on other threads. */
-interface LoadedMember {
-  readonly frame: Uint8Array;
-  /** SHA-256 of the raw bytes and of the frame; size of the raw bytes. */
-  readonly hashes: Promise<{ readonly raw: string; readonly object: string; readonly size: number }>;
+/** All members in order, read ahead on another thread where there are so many that it pays. */
+async function* readAll(
+  file: number,
+  path: string,
+  bodies: readonly PlacedFrame[],
+): AsyncGenerator<readonly [number, ReadFrame]> {
+  if (bodies.length < LEAST_FOR_THREAD) {
+    for (const [number, body] of bodies.entries()) yield [number, readFrame(file, path, body)];
+    return;
+  }
+  const reader = new MemberReader(path);
+  try {
+    const ahead: Promise<ReadFrame>[] = [];
+    for (let number = 0; number < bodies.length; number++) {
+      while (ahead.length < AHEAD && number + ahead.length < bodies.length) {
+        ahead.push(reader.read(bodies[number + ahead.length]));
+      }
+      yield [number, await (ahead.shift() as Promise<ReadFrame>)];
+    }
+  } finally {
+    reader.close();
+  }
 }
 
 /** Read what stands before each member, and compare its header with the manifest. */
@@ -99,7 +107,7 @@ function readHeads(
       throw damaged(path, `claims ${body} bytes for ${entries[number]?.path ?? MANIFEST}`);
     }
   }
-  const heads = placed.map(({ at, compressed }) => read(file, path, at, compressed));
+  const heads = placed.map(({ at, compressed }) => readPart(file, path, at, compressed));
   const contents = placed.map(({ content }) => content);
   const all = decompressFrames(heads, contents, path);
   let end = 0;
@@ -114,18 +122,6 @@ function readHeads(
   return heads;
 }
 
-/** Read one member, and begin to decompress and to hash it. */
-function loadMember(file: number, path: string, body: PlacedFrame): LoadedMember {
-  const frame = read(file, path, body.at, body.compressed);
-  const hashes = (async () => {
-    const bytes = await decompressFrameAside(frame, body.content, path);
-    return { raw: sha256(bytes), object: sha256(frame), size: bytes.length };
-  })();
-  // Told by whoever waits for it; where another member fails first, nobody does.
-  hashes.catch(() => {});
-  return { frame, hashes };
-}
-
 /** A member, compared with what the manifest says of it, which cannot hold its own hash. */
 function checkedMember(
   path: string,
@@ -137,26 +133,4 @@ function checkedMember(
     throw damaged(path, `holds another ${entry.path} than its manifest says`);
   }
   return { type: "file", path: entry?.path ?? MANIFEST, mode: MODE, size, sha256: hash };
-}
-
-function read(file: number, path: string, at: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
-  try {
-    for (let filled = 0; filled < length; ) {
-      const count = readSync(file, bytes, filled, length - filled, at + filled);
-      if (count === 0) throw damaged(path, "ends too early");
-      filled += count;
-    }
-  } catch (error) {
-    throw error instanceof FoldError ? error : fromSystemError(error, "read the archive", path);
-  }
-  return bytes;
-}
-
-function openSource(path: string): number {
-  try {
-    return openSync(path, "r");
-  } catch (error) {
-    throw fromSystemError(error, "read the archive", path);
-  }
 }

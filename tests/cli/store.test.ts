@@ -2,6 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Archive } from "../../src/archive/reader.ts";
+import { ArchiveWriter } from "../../src/archive/writer.ts";
+import { compressFrame } from "../../src/archive/zstd.ts";
 import { Store } from "../../src/store/store.ts";
 import { call, withFolder } from "../support/binary.ts";
 import { foldText } from "../support/folds.ts";
@@ -151,3 +154,37 @@ test("a store of two processes at once: many adds and collections without grace,
     expect(readdirSync(state.objects.trashFolder)).toEqual([]);
   });
 });
+
+test("an archive of many members is read on another thread: the same bytes, and the same errors", async () => {
+  await withFolder(async (cwd) => {
+    const large = join(cwd, "large.tar.zst");
+    await writeManyMembers(large);
+    expect(await store(cwd, "add", large)).toMatchObject({ exit: 0, kind: "archive" });
+    expect(await store(cwd, "get", "large", "--out", "back.tar.zst")).toMatchObject({ exit: 0 });
+    const bytes = readFileSync(large);
+    expect(readFileSync(join(cwd, "back.tar.zst")).equals(bytes)).toBe(true);
+    bytes[bytes.length >> 1] ^= 1;
+    writeFileSync(join(cwd, "damaged.tar.zst"), bytes);
+    const { exit, stdout } = await call(["store", "add", "damaged.tar.zst", "--state-dir", "other", "--json"], { cwd });
+    expect(exit).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: "corrupt" } });
+    expect(objectFiles(new Store(join(cwd, "other"))).size).toBe(0);
+  });
+});
+
+/** The chunk of the archive again and again, each time with another number behind it: the store does not look inside. */
+async function writeManyMembers(path: string): Promise<void> {
+  const source = await Archive.open(archive);
+  const { manifest } = source;
+  const writer = new ArchiveWriter(path, manifest, await source.corpus());
+  for (let number = 0; number < 40; number++) {
+    for await (const [entry, bytes] of source.members(manifest.chunks)) {
+      const unique = Buffer.concat([bytes, Buffer.from([number])]);
+      const [origin, second, square] = entry.start;
+      const optimal = { dims: [2, 2], words: ["a", "b", "c", "d"] };
+      writer.addChunk({ ...entry, optimal, start: { origin, second, square } }, unique, compressFrame(unique));
+    }
+  }
+  writer.finish();
+  source.close();
+}
