@@ -21,7 +21,7 @@ export interface StoreStats {
   readonly unneeded_bytes: number;
   readonly quarantined: number;
   readonly damaged_references: number;
-  /** Share of archive_bytes that is saved; below 0 for archives that share nothing. */
+  /** Share of archive_bytes that is saved, what nobody needs aside; below 0 for archives that share nothing. */
   readonly saved: number;
 }
 
@@ -63,7 +63,7 @@ export function statsOf(store: Store): StoreStats {
     unneeded_bytes: unneeded.bytes,
     quarantined,
     damaged_references,
-    saved: archive_bytes === 0 ? 0 : 1 - all.bytes / archive_bytes,
+    saved: archive_bytes === 0 ? 0 : 1 - (all.bytes - unneeded.bytes) / archive_bytes,
   };
 }
 
