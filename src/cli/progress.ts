@@ -65,12 +65,18 @@ export class ProgressLine {
     const elapsed_ms = performance.now() - this.started;
     const percent = `${Math.floor(share * 100)} %`;
     const parts = [this.name, isTerminal ? `${progressBar(share)} ${percent}` : percent];
-    if (share >= SMALLEST_SHARE) parts.push(`${formatDuration((elapsed_ms * (1 - share)) / share)} left`);
+    const left = timeLeft(share, elapsed_ms);
+    if (left !== null) parts.push(left);
     parts.push(`${formatCount(orthos)} orthos`, `${formatLarge((orthos / elapsed_ms) * 1000)}/s`);
     if (best !== null) parts.push(`best ${best.dims.join("x")}`);
     parts.push(formatBytes(process.memoryUsage.rss()));
     return parts;
   }
+}
+
+/** How long the rest takes if it goes on so; null where too little is done to tell. */
+export function timeLeft(share: number, elapsed_ms: number): string | null {
+  return share < SMALLEST_SHARE ? null : `${formatDuration((elapsed_ms * (1 - share)) / share)} left`;
 }
 
 /** A bar of how much is done, fine to an eighth of a cell. */

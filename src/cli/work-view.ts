@@ -3,7 +3,7 @@ import type { WorkEvent } from "../jobs/work-events.ts";
 import type { Attempt, JobEntry } from "../storage/port.ts";
 import { drawOrtho } from "./grid.ts";
 import type { Output } from "./output.ts";
-import { progressBar } from "./progress.ts";
+import { progressBar, timeLeft } from "./progress.ts";
 import { sparkline } from "./sparkline.ts";
 import { formatBytes, formatCount, formatCounted, formatDuration, formatLarge } from "./text.ts";
 import type { LogEntry } from "./work-log.ts";
@@ -13,8 +13,6 @@ const SAMPLES = 40;
 const SAMPLE_MS = 1_000;
 const MOST_LOG_LINES = 200;
 const LEAST_LOG_LINES = 4;
-/** Below so much done the rest cannot be foreseen. */
-const SMALLEST_SHARE = 0.01;
 
 /** What does not change while a worker runs. */
 export interface WorkerFacts {
@@ -94,7 +92,7 @@ export class WorkView {
     const job = this.row("job", `${what}  (${formatCounted(this.threads, "thread")}${tries})`);
     if (progress === null) return [job, this.row("progress", `reading, ${formatDuration(elapsed_ms)}`), ""];
     const { share, orthos } = progress;
-    const rest = share >= SMALLEST_SHARE ? `${formatDuration((elapsed_ms * (1 - share)) / share)} left` : "";
+    const rest = timeLeft(share, elapsed_ms) ?? "";
     return [
       job,
       this.row("progress", `${progressBar(share)} ${Math.floor(share * 100)} %  ${rest}`),

@@ -14,6 +14,7 @@
 import type { FoldOptions } from "../archive/manifest.ts";
 import { FoldError } from "../errors.ts";
 import { createStorage, type StorageConfig } from "../storage/create-storage.ts";
+import { isMergeable } from "../storage/mergeable.ts";
 import type { Attempt, JobEntry, Storage } from "../storage/port.ts";
 import type { FoldProgress } from "./fold-corpus.ts";
 import { sizeOfFolder } from "./folder-size.ts";
@@ -254,7 +255,7 @@ class WorkLoop {
   private async countUnmerged(): Promise<number> {
     const { merges, isOneShot, jobId, options, signal } = this.request;
     if (!merges || isOneShot || jobId !== null || signal.aborted) return 0;
-    const archives = (await this.storage.listArchives()).filter((archive) => isSameFold(archive.options, options));
+    const archives = (await this.storage.listArchives()).filter((archive) => isMergeable(archive.options, options));
     return archives.length > 1 ? archives.length : 0;
   }
 
@@ -264,11 +265,6 @@ class WorkLoop {
     const tooLarge = jobs.filter((job) => job.state === "waiting" && this.isTooLarge(job));
     return { done, failed, lost, orthos, tooLarge, unmerged: await this.countUnmerged() };
   }
-}
-
-/** Whether an archive was folded as this worker folds, and so can be merged with its own. */
-function isSameFold(a: FoldOptions, b: FoldOptions): boolean {
-  return a.max_dims === b.max_dims && a.min_volume === b.min_volume && a.shard === null;
 }
 
 function isLeaseLost(error: unknown): boolean {

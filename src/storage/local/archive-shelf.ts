@@ -24,8 +24,8 @@ const FORMS = [
 ] as const;
 
 /**
- * The published archives of a state directory, in folders as their names say: references to objects, and whole files
- * from before there were objects.
+ * The published archives of a state directory, in folders as their names say: references to objects, and whole files:
+ * small ones, those of `fold run`, and those from before there were objects.
  */
 export class ArchiveShelf {
   readonly store: Store;

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { FoldOptions } from "../../archive/manifest.ts";
+import { isMergeable } from "../mergeable.ts";
 import type { ArchiveEntry, Attempt, JobWanted } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
 import type { Clock } from "./clock.ts";
@@ -54,7 +54,7 @@ function smallestPair(
   refused: RefusedPairs,
 ): readonly [ArchiveEntry, ArchiveEntry] | null {
   const able = archives
-    .filter((archive) => isSame(archive.options, wanted.options))
+    .filter((archive) => isMergeable(archive.options, wanted.options))
     .sort((a, b) => a.size_bytes - b.size_bytes || (a.name < b.name ? -1 : 1));
   for (let second = 1; second < able.length; second++) {
     for (let first = 0; first < second; first++) {
@@ -68,10 +68,6 @@ function smallestPair(
 
 function sentencesOf([first, second]: readonly [ArchiveEntry, ArchiveEntry]): number {
   return first.sentences_bytes + second.sentences_bytes;
-}
-
-function isSame(a: FoldOptions, b: FoldOptions): boolean {
-  return a.max_dims === b.max_dims && a.min_volume === b.min_volume && a.shard === null && b.shard === null;
 }
 
 async function claimPair(

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { TAKEN_ENDING } from "../../store/layout.ts";
 import { WHOLE_ENDING } from "../../store/stored-archive.ts";
 
-/** Archives in the folder of a job: references to objects, or whole files, as all were before there were objects. */
+/** Archives in the folder of a job: references to objects, or whole files: small ones, and those from before there were objects. */
 
 /** The finished archive of a job, without its ending. */
 export function resultBase(folder: string): string {
