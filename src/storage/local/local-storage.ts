@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { FoldError, fromSystemError } from "../../errors.ts";
+import { TAKEN_ENDING } from "../../store/layout.ts";
 import { checkChunkName } from "../chunk-name.ts";
 import type { Answer, ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
@@ -9,9 +10,9 @@ import { claimMerge } from "./claim-merges.ts";
 import { TextClaims } from "./claim-texts.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { isMissing, makeFolder, makeSubfolder, remove, writeQuickly } from "./files.ts";
-import { copyPath, inputBase, isInput, keptAt } from "./kept.ts";
+import { copyPath, inputBase, isInput, keptAt, resultBase } from "./kept.ts";
 import { idOfInput, type Layout, layoutOf, nameOfInput, textsBelow } from "./layout.ts";
-import { asOwner, attemptOf, ENTRY, lost, release, SOURCE, takeOver, whileOwner } from "./ownership.ts";
+import { asOwner, attemptOf, lost, release, SOURCE, takeOver, whileOwner } from "./ownership.ts";
 import { complete, keepArchive } from "./publish.ts";
 import { PutAside } from "./put-aside.ts";
 import { countFailure, reclaim } from "./recovery.ts";
@@ -55,6 +56,8 @@ export class LocalStorage implements Storage {
   private readonly clock: Clock;
   private readonly staleness: Staleness;
   private readonly whole_below_bytes: number;
+  /** The archives of attempts under way: what an earlier attempt has left in the folder is not this one's. */
+  private readonly written = new WeakMap<Attempt, ArchiveEntry>();
 
   constructor({ folder, grace_ms, whole_below_bytes, clock = systemClock }: LocalStorageOptions) {
     this.layout = layoutOf(folder);
@@ -92,8 +95,8 @@ export class LocalStorage implements Storage {
       if (own === null) continue;
       const next: JobRecord = { ...record, number: record.number + 1, worker: wanted.worker };
       try {
-        // An archive that an earlier attempt has written is not this one's.
-        remove(join(own.path, ENTRY));
+        // What an earlier attempt has put into the store is not this one's.
+        remove(`${resultBase(own.path)}${TAKEN_ENDING}`);
         writeRecord(own.path, next);
       } catch (error) {
         release(this.layout.inProcess, own.path, own.id);
@@ -110,12 +113,12 @@ export class LocalStorage implements Storage {
     asOwner(attempt, () => writeHeartbeat(attempt.folder, beat));
   }
 
-  writeArchive(attempt: Attempt, file: string): Answer<void> {
-    return keepArchive(attempt, file, this.shelf, this.whole_below_bytes);
+  async writeArchive(attempt: Attempt, file: string): Promise<void> {
+    this.written.set(attempt, await keepArchive(attempt, file, this.shelf, this.whole_below_bytes));
   }
 
   completeJob(attempt: Attempt): Answer<ArchiveEntry> {
-    return complete(attempt, this.shelf);
+    return complete(attempt, this.written.get(attempt) ?? null, this.shelf);
   }
 
   abandonJob(attempt: Attempt, keepsWork: boolean): Answer<void> {

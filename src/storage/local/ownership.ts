@@ -17,9 +17,6 @@ import {
 /** The source of a text job inside its folder. */
 export const SOURCE = "source.txt";
 
-/** What is told of the finished archive inside the folder. */
-export const ENTRY = "archive.json";
-
 /** Become the owner of a folder; null when somebody else was faster. */
 export function takeOver(inProcess: string, folder: WorkFolder, now_ms: number): WorkFolder | null {
   const token = newToken(now_ms);

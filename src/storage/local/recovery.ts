@@ -7,7 +7,7 @@ import { remove } from "./files.ts";
 import { inputBase, keptAt } from "./kept.ts";
 import type { Layout } from "./layout.ts";
 import { release, SOURCE, takeOver } from "./ownership.ts";
-import { finish, isPublishable } from "./publish.ts";
+import { finishLost } from "./publish.ts";
 import type { PutAside } from "./put-aside.ts";
 import { putBack } from "./shelving.ts";
 import type { Staleness } from "./staleness.ts";
@@ -56,10 +56,7 @@ function isEmptied({ path }: WorkFolder): boolean {
 async function recover(recovering: Recovering, own: WorkFolder): Promise<boolean> {
   const { layout, shelf, putAside } = recovering;
   const { path, id } = own;
-  if (own.state === "done" && isPublishable(path)) {
-    await finish(path, shelf);
-    return true;
-  }
+  if (own.state === "done" && (await finishLost(path, shelf))) return true;
   if (await putAside.goOn(path)) return true;
   const record = readRecord(path);
   if (record === null) return await recoverUnknown(recovering, own);
