@@ -6,6 +6,9 @@ import { REFERENCE_ENDING } from "./reference.ts";
 /** Ending of references in the folders of jobs, where they stand among other files. */
 export const TAKEN_ENDING = ".ref.json";
 
+/** Ending of the folders in which archives are made: what is below them is no archive yet. */
+export const WORK_ENDING = ".tar.zst.work";
+
 /** No file system takes longer names. */
 const MAX_NAME_BYTES = 255;
 
@@ -21,14 +24,16 @@ export function placesOf(stateDir: string): ReferencePlace[] {
 /**
  * Refuse a name that could not stand for a file below one folder. It may have slashes: then it stands in sub-folders.
  *
- * @param endings what may stand behind it
+ * @param ending what stands behind it
  */
 export function checkName(name: string, ending: string): void {
   const shown = JSON.stringify(name);
   const hint = "give another one with --name: no `..`, no control characters, nothing hidden, not too long";
   const parts = name.split("/");
   const isPlain = parts.every((part) => part !== "" && !part.startsWith(".") && !/[\\\p{Cc}]/u.test(part));
-  if (!isPlain) throw new FoldError("usage", `${shown} cannot be the name of an archive`, hint);
+  // Nobody looks for archives there, nor for what they need.
+  const isInWork = parts.slice(0, -1).some((part) => part.endsWith(WORK_ENDING));
+  if (!isPlain || isInWork) throw new FoldError("usage", `${shown} cannot be the name of an archive`, hint);
   if (parts.some((part) => Buffer.byteLength(part + ending) > MAX_NAME_BYTES)) {
     throw new FoldError("usage", `the name ${shown} is too long`, hint);
   }

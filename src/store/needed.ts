@@ -1,8 +1,9 @@
-import { type Dirent, readdirSync, readFileSync } from "node:fs";
+import { type Dirent, readdirSync, readFileSync, realpathSync, type Stats } from "node:fs";
 import { join } from "node:path";
-import { INTERNER } from "../archive/manifest.ts";
+import { INTERNER, MANIFEST } from "../archive/manifest.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { isMissing } from "./files.ts";
+import { isMissing, statOf } from "./files.ts";
+import { WORK_ENDING } from "./layout.ts";
 import { decodeReference, objectsOf, type Reference } from "./reference.ts";
 
 /** A folder below which references stand. */
@@ -67,9 +68,15 @@ export function addNeeded(place: ReferencePlace, needed: Set<string>): void {
   }
 }
 
-/** The files with the place's ending; not whole when something vanished while they were listed. */
+/**
+ * The files with the place's ending; not whole when something vanished while they were listed.
+ *
+ * A reference that is overlooked here loses its objects. So symbolic links are followed, as whoever opens a path does,
+ * and of an archive that somebody has unpacked nothing but its manifest.json is left out.
+ */
 function filesBelow({ folder, ending }: ReferencePlace): { paths: string[]; isWhole: boolean } {
   const paths: string[] = [];
+  const linked = new Set<string>();
   let isWhole = true;
   const visit = (inside: string) => {
     let entries: Dirent[];
@@ -80,18 +87,51 @@ function filesBelow({ folder, ending }: ReferencePlace): { paths: string[]; isWh
       isWhole = isWhole && inside === "";
       return;
     }
-    // An archive that somebody has unpacked: its manifest.json is no reference.
-    if (entries.some(({ name }) => name === INTERNER)) return;
+    const isUnpacked = entries.some((entry) => entry.name === INTERNER && entry.isFile());
     for (const entry of entries) {
       // What begins with a dot, or is an archive in the making, is somebody else's.
-      if (entry.name.startsWith(".") || entry.name.endsWith(".tar.zst.work")) continue;
+      if (entry.name.startsWith(".") || entry.name.endsWith(WORK_ENDING)) continue;
+      if (isUnpacked && entry.name === MANIFEST) continue;
       const path = inside === "" ? entry.name : `${inside}/${entry.name}`;
-      if (entry.isDirectory()) visit(path);
-      else if (entry.isFile() && entry.name.endsWith(ending)) paths.push(path);
+      const kind = kindOf(entry, join(folder, path), linked);
+      if (kind === "folder") visit(path);
+      else if (kind === "file" && entry.name.endsWith(ending)) paths.push(path);
     }
   };
   visit("");
   return { paths, isWhole };
+}
+
+/**
+ * What an entry is, or leads to; null for what is neither, or was seen.
+ *
+ * @param linked folders that links have led to: links may make a circle
+ */
+function kindOf(entry: Dirent, path: string, linked: Set<string>): "file" | "folder" | null {
+  if (entry.isFile()) return "file";
+  if (entry.isDirectory()) return "folder";
+  const stat = followed(path);
+  if (stat?.isFile()) return "file";
+  if (!stat?.isDirectory()) return null;
+  const target = realpathSync(path);
+  if (linked.has(target)) return null;
+  linked.add(target);
+  return "folder";
+}
+
+/** What the disk says of the file behind a link; null where there is none. */
+function followed(path: string): Stats | null {
+  try {
+    return statOf(path);
+  } catch (error) {
+    // A link to itself is no more than one to nothing.
+    if (error instanceof FoldError && isLoop(error.cause)) return null;
+    throw error;
+  }
+}
+
+function isLoop(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ELOOP";
 }
 
 function readFound({ folder, ending }: ReferencePlace, path: string): FoundReference | null {

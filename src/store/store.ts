@@ -7,7 +7,7 @@ import { addFile, addFolder } from "./add-files.ts";
 import { Adding } from "./adding.ts";
 import { type Collected, type CollectOptions, collect } from "./collect.ts";
 import { breathe, Files, isMissing, type Pause, statOf } from "./files.ts";
-import { checkName, placesOf } from "./layout.ts";
+import { checkName, placesOf, WORK_ENDING } from "./layout.ts";
 import { type ReferencePlace, referencesIn } from "./needed.ts";
 import { ObjectStore } from "./object-store.ts";
 import { REFERENCE_ENDING, type Reference, readReference } from "./reference.ts";
@@ -208,7 +208,7 @@ function* wholesBelow(folder: string, inside = ""): Generator<string> {
     throw fromSystemError(error, "list the folder", join(folder, inside));
   }
   for (const name of names) {
-    if (name.startsWith(".") || name.endsWith(`${WHOLE_ENDING}.work`)) continue;
+    if (name.startsWith(".") || name.endsWith(WORK_ENDING)) continue;
     const path = inside === "" ? name : `${inside}/${name}`;
     const stat = lstatSync(join(folder, path), { throwIfNoEntry: false });
     if (stat?.isFile() && path.endsWith(WHOLE_ENDING)) yield path.slice(0, -WHOLE_ENDING.length);
