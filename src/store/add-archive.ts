@@ -79,7 +79,7 @@ async function* readAll(
     for (const [number, body] of bodies.entries()) yield [number, readFrame(file, path, body)];
     return;
   }
-  const reader = new MemberReader(path);
+  const reader = new MemberReader(file, path);
   try {
     const ahead: Promise<ReadFrame>[] = [];
     for (let number = 0; number < bodies.length; number++) {

@@ -15,10 +15,16 @@ export interface ReadFrame {
   readonly size: number;
 }
 
-/** What the thread that reads members is told: the file first, then one member after the other. */
-export type ReadOrder =
-  | { readonly kind: "open"; readonly path: string }
-  | { readonly kind: "read"; readonly body: PlacedFrame };
+/**
+ * What the thread that reads members is told: a member, and the file that it is in. The file is open already, and whoever
+ * opened it closes it: a thread that is ended closes nothing.
+ */
+export interface ReadOrder {
+  readonly file: number;
+  /** For messages. */
+  readonly path: string;
+  readonly body: PlacedFrame;
+}
 
 /** The answers, in the order in which members were asked for. */
 export type ReadReport =

@@ -14,13 +14,19 @@ export class MemberReader {
   private readonly asked: PromiseWithResolvers<ReadFrame>[] = [];
   private failure: FoldError | null = null;
 
-  constructor(path: string) {
+  /**
+   * @param file open until this is closed
+   * @param path of the file, for messages
+   */
+  constructor(
+    private readonly file: number,
+    private readonly path: string,
+  ) {
     this.thread.onmessage = ({ data }: MessageEvent<ReadReport>) => {
       if (data.kind === "read") this.asked.shift()?.resolve(data.member);
       else this.fail(new FoldError(data.code as FoldErrorCode, data.message, data.hint));
     };
     this.thread.onerror = ({ message }) => this.fail(new FoldError("failed", message, "add the archive again"));
-    this.tell({ kind: "open", path });
   }
 
   /** Ask for a member; several may be asked for before the first is there. */
@@ -31,7 +37,8 @@ export class MemberReader {
     if (this.failure !== null) answer.reject(this.failure);
     else {
       this.asked.push(answer);
-      this.tell({ kind: "read", body });
+      const order: ReadOrder = { file: this.file, path: this.path, body };
+      this.thread.postMessage(order);
     }
     return answer.promise;
   }
@@ -43,9 +50,5 @@ export class MemberReader {
   private fail(error: FoldError): void {
     this.failure = error;
     for (const answer of this.asked.splice(0)) answer.reject(error);
-  }
-
-  private tell(order: ReadOrder): void {
-    this.thread.postMessage(order);
   }
 }

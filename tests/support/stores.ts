@@ -2,6 +2,8 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../../src/archive/manifest.ts";
+import { ArchiveWriter } from "../../src/archive/writer.ts";
+import { corpusOfText } from "../../src/core/corpus.ts";
 import { Files } from "../../src/store/files.ts";
 import { Store } from "../../src/store/store.ts";
 
@@ -61,4 +63,21 @@ export function failingStore(stateDir: string, failing: number, isEnd: boolean, 
     throw Object.assign(new Error(`${operation} ${path}: planted`), { code });
   });
   return { store: new Store(stateDir, files), calls: () => calls };
+}
+
+/** An archive of fold's own with so many chunks that an add reads it on a thread of its own. What they say is nothing. */
+export function writeLongArchive(path: string, chunks = 20): Uint8Array {
+  const options = { max_dims: 2, min_volume: 1, shard: null };
+  const { corpus } = corpusOfText("call me ishmael.");
+  const writer = new ArchiveWriter(path, { name: "long", lineage: '"long"', sources: [], options }, corpus);
+  const start = { origin: "call", second: "me", square: 0 };
+  const optimal = { dims: [2, 2], words: ["call", "me", "me", "ishmael"] };
+  for (let i = 0; i < chunks; i++) {
+    // Hashes: zstd makes nothing of them, so the archive is large enough to be kept member by member.
+    const hashes = Array.from({ length: 256 }, (_, j) => Buffer.from(sha256(new Uint8Array([i, j])), "hex"));
+    const bytes = Buffer.concat(hashes);
+    writer.addChunk({ orthos: 1, shapes: { "2x2": 1 }, start, optimal }, bytes);
+  }
+  writer.finish();
+  return readFileSync(path);
 }
