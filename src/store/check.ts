@@ -189,8 +189,10 @@ class Check {
     const names = [...this.copies]
       .filter(([object, { reference }]) => !standing.has(object) && !found.has(reference.name))
       .map(([, { reference }]) => reference.name);
-    const forgotten = [...new Set(names)].sort().filter((name) => this.copyOf(name) !== null);
-    for (const name of forgotten) this.rebuild(this.copyOf(name) as Reference);
+    const forgotten = [...new Set(names)].sort().filter((name) => {
+      const copy = this.copyOf(name);
+      return copy !== null && this.rebuild(copy) !== "lost";
+    });
     return { bad_references, forgotten };
   }
 
@@ -201,14 +203,18 @@ class Check {
     return whole.sort((a, b) => b.modified_ms - a.modified_ms)[0]?.reference ?? null;
   }
 
-  private rebuild(reference: Reference): "rebuilt" | "rebuildable" {
+  private rebuild(reference: Reference): BadReference["state"] {
     if (!this.options.rebuild) return "rebuildable";
     const file = this.store.fileOf(reference.name);
     const adding = new Adding(this.store.objects);
     try {
-      this.store.objects.files.makeFolder(dirname(file));
-      adding.publish(file, reference);
-      return "rebuilt";
+      return adding.whileKept(reference, () => {
+        // Until now nobody needed its objects: a garbage collection may just have deleted them.
+        if (![...objectsOf(reference).keys()].every((object) => this.isThere(object))) return "lost";
+        this.store.objects.files.makeFolder(dirname(file));
+        adding.publish(file, reference);
+        return "rebuilt";
+      });
     } catch (error) {
       throw fromSystemError(error, "write the reference", file);
     } finally {
