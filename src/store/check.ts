@@ -9,10 +9,10 @@
 import { dirname } from "node:path";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { Adding } from "./adding.ts";
-import type { Pause } from "./files.ts";
+import { hasCode, type Pause } from "./files.ts";
 import { type FoundReference, referencesIn } from "./needed.ts";
 import { decodeReference, objectsOf, type Reference } from "./reference.ts";
-import { findObjects, pausing, type Wanted } from "./repair-source.ts";
+import { type Found, findObjects, pausing, type Wanted } from "./repair-source.ts";
 import type { Store } from "./store.ts";
 
 export interface CheckOptions {
@@ -100,8 +100,8 @@ class Check {
         // Gone by now: a garbage collection is going on.
         if (error.code === "not_found") continue;
         this.lose(object, error.code === "corrupt" ? "damaged" : "unreadable");
-        // What only somebody else may read is no reason to take it away.
-        if (error.code !== "unreadable") this.store.objects.quarantine(object);
+        // Only what is proved to be bad: an object that could not be opened just now may be sound.
+        if (error.code === "corrupt" || hasCode(error.cause, "EIO")) this.store.objects.quarantine(object);
       }
     }
   }
@@ -154,19 +154,26 @@ class Check {
   /** Names of the objects that are whole again. */
   private async repair(): Promise<Set<string>> {
     const repaired = new Set<string>();
-    const all = this.wanted();
-    const needed = new Map([...all].filter(([object]) => this.bad.has(object)));
+    const needed = new Map([...this.wanted()].filter(([object]) => this.bad.has(object)));
+    for (const path of this.options.repairFrom) {
+      for (const found of findObjects(path, needed)) {
+        await this.options.pause();
+        if (found === null || !(await this.replace(found))) continue;
+        repaired.add(found.object);
+        needed.delete(found.object);
+      }
+    }
+    return repaired;
+  }
+
+  /** Store an object again; false where its source has changed since it was looked at. */
+  private async replace({ object, pieces }: Found): Promise<boolean> {
+    // One for each: looking for the next may take longer than an add may be silent.
     const adding = new Adding(this.store.objects);
     try {
-      for (const path of this.options.repairFrom) {
-        for (const { object, pieces } of findObjects(path, needed)) {
-          if ((await adding.putStream(pausing(pieces, this.options.pause))).object !== object) continue;
-          repaired.add(object);
-          needed.delete(object);
-        }
-      }
+      const stored = await adding.putStream(pausing(pieces, this.options.pause));
       adding.syncFolders();
-      return repaired;
+      return stored.object === object;
     } finally {
       adding.end();
     }

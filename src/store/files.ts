@@ -152,9 +152,14 @@ export class Files {
   }
 }
 
+/** Whether something is an error of the operating system with one of these codes. */
+export function hasCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+}
+
 /** The error of the operating system for a file that is not there. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+  return hasCode(error, "ENOENT", "ENOTDIR");
 }
 
 /** Names in a folder; none where it is missing. */

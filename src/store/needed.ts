@@ -2,7 +2,7 @@ import { type Dirent, readdirSync, readFileSync, realpathSync, type Stats } from
 import { join } from "node:path";
 import { INTERNER, MANIFEST } from "../archive/manifest.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { isMissing, statOf } from "./files.ts";
+import { hasCode, isMissing, statOf } from "./files.ts";
 import { WORK_ENDING } from "./layout.ts";
 import { decodeReference, objectsOf, type Reference } from "./reference.ts";
 
@@ -125,13 +125,9 @@ function followed(path: string): Stats | null {
     return statOf(path);
   } catch (error) {
     // A link to itself is no more than one to nothing.
-    if (error instanceof FoldError && isLoop(error.cause)) return null;
+    if (error instanceof FoldError && hasCode(error.cause, "ELOOP")) return null;
     throw error;
   }
-}
-
-function isLoop(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ELOOP";
 }
 
 function readFound({ folder, ending }: ReferencePlace, path: string): FoundReference | null {

@@ -98,7 +98,7 @@ export class ObjectStore {
   /**
    * An object in pieces, in constant memory. Each piece is gone when the next is asked for.
    *
-   * @throws FoldError `corrupt` behind the last piece of an object that does not match its name
+   * @throws FoldError `not_found`; `corrupt` behind the last piece of an object that does not match its name
    */
   *open(object: string): Generator<Uint8Array> {
     const hash = new Bun.CryptoHasher("sha256");
@@ -109,6 +109,8 @@ export class ObjectStore {
         hash.update(piece);
         yield piece;
       }
+    } catch (error) {
+      throw fromSystemError(error, "read the object", this.path(object));
     } finally {
       closeSync(file);
     }

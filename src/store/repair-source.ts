@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { closeSync, type Dirent, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../archive/manifest.ts";
 import { ArchiveSource } from "../archive/source.ts";
@@ -23,9 +23,10 @@ export interface Found {
  * Look for objects in a file, or in all files below a folder: another store, archives as tar.zst files, unpacked ones,
  * or files that are what an object is.
  *
- * @throws FoldError `not_found`
+ * @returns what was found, and null behind each file, so that whoever looks can pause
+ * @throws FoldError for a path that is not there, or a folder that cannot be listed
  */
-export function* findObjects(path: string, wanted: ReadonlyMap<string, Wanted>): Generator<Found> {
+export function* findObjects(path: string, wanted: ReadonlyMap<string, Wanted>): Generator<Found | null> {
   const sizes = new Set([...wanted.values()].map(({ size }) => size));
   for (const file of filesAt(path)) {
     try {
@@ -33,9 +34,10 @@ export function* findObjects(path: string, wanted: ReadonlyMap<string, Wanted>):
       yield* wholeFile(file, wanted, sizes);
       yield* compressedAgain(file, wanted);
     } catch (error) {
-      // A source may be damaged, too; another file may still hold what is looked for.
-      if (!(error instanceof FoldError)) throw error;
+      // A source may be damaged, too, or not be ours to read; another file may still hold what is looked for.
+      if (!(error instanceof FoldError || isOfSystem(error))) throw error;
     }
+    yield null;
   }
 }
 
@@ -46,21 +48,36 @@ function* filesAt(path: string): Generator<string> {
   } catch (error) {
     throw fromSystemError(error, "read the file", path);
   }
-  if (!isFolder) {
-    yield path;
-    return;
-  }
-  let names: string[];
+  if (isFolder) yield* filesBelow(path);
+  else yield path;
+}
+
+/** Links to files are followed; those to folders may make a circle. */
+function* filesBelow(folder: string): Generator<string> {
+  let entries: Dirent[];
   try {
-    names = readdirSync(path);
+    entries = readdirSync(folder, { withFileTypes: true });
   } catch (error) {
-    throw fromSystemError(error, "list the folder", path);
+    throw fromSystemError(error, "list the folder", folder);
   }
-  for (const name of names) {
-    const stat = statSync(join(path, name), { throwIfNoEntry: false });
-    if (stat?.isDirectory()) yield* filesAt(join(path, name));
-    else if (stat?.isFile()) yield join(path, name);
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesBelow(path);
+    else if (entry.isFile() || leadsToFile(path)) yield path;
   }
+}
+
+function leadsToFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch (error) {
+    if (isOfSystem(error)) return false;
+    throw error;
+  }
+}
+
+function isOfSystem(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error;
 }
 
 /** The frames of an archive of fold's own are the objects that it would be kept as. */

@@ -1,9 +1,19 @@
 // The check finds everything that is bad, goes on, mends what it can and says what it cannot.
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { type CheckOptions, checkStore } from "../../src/store/check.ts";
-import { breathe } from "../../src/store/files.ts";
+import { breathe, Files } from "../../src/store/files.ts";
 import { objectsOf } from "../../src/store/reference.ts";
 import { statsOf } from "../../src/store/stats.ts";
 import { Store } from "../../src/store/store.ts";
@@ -138,6 +148,21 @@ describe("repair", () => {
     for (const { object, repaired: isWhole } of bad_objects) expect(store.objects.has(object)).toBe(isWhole);
   });
 
+  test("with pauses between the files of a source, whatever is in them", async () => {
+    const { store, needed } = await filled();
+    damage(store, needed[0], "remove");
+    const source = join(folder, `source-${states++}`);
+    mkdirSync(source);
+    for (let i = 0; i < 50; i++) writeFileSync(join(source, `${i}`), `${i}`);
+    const pausesOf = async (repairFrom: readonly string[]) => {
+      let pauses = 0;
+      const pause = () => Promise.resolve(void pauses++);
+      await check(store, { repairFrom, pause });
+      return pauses;
+    };
+    expect(await pausesOf([source])).toBeGreaterThanOrEqual((await pausesOf([])) + 50);
+  });
+
   test("from where nothing is", async () => {
     const { store, needed } = await filled();
     damage(store, needed[0], "remove");
@@ -232,4 +257,49 @@ test("stats: what is shared, what is saved, what nobody needs", async () => {
   store.remove("log");
   store.remove("twin");
   expect(statsOf(store)).toMatchObject({ archives: 0, shared: 0, unneeded: needed.length + 2, saved: 0 });
+});
+
+test("a check without a repair changes nothing: a store that is read-only can be checked", async () => {
+  const { store, needed } = await filled();
+  damage(store, needed[0], "remove");
+  const refusing = new Files((operation, path) => {
+    throw new Error(`${operation} ${path}`);
+  });
+  const { broken } = await check(new Store(dirname(store.archives), refusing));
+  expect(broken).toEqual(["log"]);
+});
+
+describe("what cannot be read is told, and the rest is checked", () => {
+  /** Reading it fails as a bad sector does. */
+  const UNREADABLE = "/proc/self/mem";
+
+  test.skipIf(!existsSync(UNREADABLE))("an object (needs /proc)", async () => {
+    const { store, needed } = await filled();
+    damage(store, needed[0], "remove");
+    symlinkSync(UNREADABLE, store.objects.path(needed[0]));
+    damage(store, needed[1], "flip");
+    const { bad_objects, checked } = await check(store, { repairFrom: [archive] });
+    expect(checked).toBe(needed.length + 1);
+    expect(new Map(bad_objects.map(({ object, problem }) => [object, problem]))).toEqual(
+      new Map([
+        [needed[0], "unreadable"],
+        [needed[1], "damaged"],
+      ]),
+    );
+    expect(bad_objects.map(({ repaired }) => repaired)).toEqual([true, true]);
+    await expectWhole(store);
+  });
+
+  test("files and links in the folder that a repair takes from", async () => {
+    const { store, needed } = await filled();
+    damage(store, needed[0], "remove");
+    const source = join(folder, `source-${states++}`);
+    mkdirSync(source);
+    symlinkSync("self", join(source, "self"));
+    symlinkSync(".", join(source, "circle"));
+    if (existsSync(UNREADABLE)) symlinkSync(UNREADABLE, join(source, "a"));
+    writeFileSync(join(source, "z"), bytes);
+    expect(await check(store, { repairFrom: [source] })).toMatchObject({ broken: [] });
+    await expectWhole(store);
+  });
 });
