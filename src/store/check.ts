@@ -233,6 +233,11 @@ class Check {
     return this.store.objects.has(object);
   }
 
+  /** Somebody may have added again what was damaged or missing; what cannot be read stays so. */
+  private isReadable(object: string): boolean {
+    return this.bad.get(object) !== "unreadable" && this.isThere(object);
+  }
+
   private report(repaired: ReadonlySet<string>): Omit<CheckResult, "bad_references" | "forgotten"> {
     const users = new Map<string, string[]>();
     const broken: string[] = [];
@@ -242,7 +247,7 @@ class Check {
       if (reference === null) continue;
       const lost = [...objectsOf(reference).keys()].filter((object) => this.bad.has(object));
       for (const object of lost) users.set(object, [...(users.get(object) ?? []), name]);
-      if (lost.some((object) => !this.isThere(object))) broken.push(name);
+      if (lost.some((object) => !repaired.has(object) && !this.isReadable(object))) broken.push(name);
     }
     const bad_objects = [...this.bad].flatMap(([object, problem]): BadObject[] => {
       const names = users.get(object) ?? [];

@@ -303,3 +303,25 @@ describe("what cannot be read is told, and the rest is checked", () => {
     await expectWhole(store);
   });
 });
+
+test("an object that somebody else may read stays where it is, and its archives count as broken", async () => {
+  const { store, needed } = await filled();
+  chmodSync(store.objects.path(needed[0]), 0o000);
+  const { bad_objects, broken } = await asNobody(() => check(store));
+  expect(bad_objects).toEqual([{ object: needed[0], problem: "unreadable", repaired: false, archives: ["log"] }]);
+  expect(broken).toEqual(["log"]);
+  chmodSync(store.objects.path(needed[0]), 0o444);
+  await expectWhole(store);
+});
+
+/** Do something as a user who is not root. */
+async function asNobody<T>(act: () => Promise<T>): Promise<T> {
+  if (process.getuid?.() !== 0) return await act();
+  chmodSync(folder, 0o755);
+  process.seteuid?.(65534);
+  try {
+    return await act();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
