@@ -58,6 +58,7 @@ export class Adding {
   constructor(private readonly objects: ObjectStore) {
     this.folder = join(objects.addingFolder, crypto.randomUUID());
     try {
+      objects.files.makeFolder(objects.folder);
       objects.files.makePassingFolder(this.folder);
       this.journal = objects.files.create(join(this.folder, JOURNAL));
     } catch (error) {
@@ -217,13 +218,9 @@ export class Adding {
     }
     const path = this.objects.path(stored.object);
     const folder = dirname(path);
-    if (!existsSync(folder)) {
-      files.makePassingFolder(folder);
-      // Once for all of them, before the reference.
-      this.unsynced.add(this.objects.folder);
-    }
+    if (!existsSync(folder)) files.makePassingFolder(folder);
     files.rename(writer.path, path);
-    this.unsynced.add(folder);
+    this.syncLater(folder);
     this.written.set(stored.object, stored.size);
     return stored;
   }
@@ -238,10 +235,17 @@ export class Adding {
     const found = this.objects.hash(object);
     if (found !== null && found !== object) this.objects.quarantine(object);
     if (found !== object || !this.objects.refresh(object)) return false;
-    // Whoever wrote it may not have come to that yet.
-    this.unsynced.add(dirname(this.objects.path(object)));
+    this.syncLater(dirname(this.objects.path(object)));
     this.heartbeat();
     return true;
+  }
+
+  /**
+   * See a folder of objects to the disk once for all that is in it, before the reference. That of an object that was there
+   * already, too, and the folder of folders: whoever made them may not have come to that yet.
+   */
+  private syncLater(folder: string): void {
+    this.unsynced.add(folder).add(this.objects.folder);
   }
 
   private note(object: string, size: number): void {
