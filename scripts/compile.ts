@@ -2,17 +2,13 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { THREADS } from "../src/threads.ts";
 
 export const root = resolve(import.meta.dir, "..");
 
 // A worker's file must be an entry point of its own, or the executable does not hold it. Their paths inside the
 // executable are relative to src/, because that is the folder which main.ts and they have in common.
-const entryPoints = [
-  "src/main.ts",
-  "src/jobs/walk-worker.ts",
-  "src/jobs/heartbeat-worker.ts",
-  "src/store/member-worker.ts",
-];
+const entryPoints = ["src/main.ts", ...THREADS.map((source) => `src/${source}.ts`)];
 
 const flags = [
   "--compile",

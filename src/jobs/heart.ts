@@ -1,12 +1,7 @@
 import type { StorageConfig } from "../storage/create-storage.ts";
 import type { Attempt, JobProgress } from "../storage/port.ts";
+import { startThread } from "../threads.ts";
 import { type HeartOrder, type HeartReport, PROGRESS_ORTHOS, PROGRESS_SHARE } from "./heartbeat-messages.ts";
-
-/** In the executable the thread is a file beside main; from the sources it is its own source. */
-const workerUrl = new URL(
-  Bun.isStandaloneExecutable ? "./jobs/heartbeat-worker.js" : "./heartbeat-worker.ts",
-  import.meta.url,
-);
 
 /** What may happen to an attempt that is watched. */
 export interface HeartEvents {
@@ -18,7 +13,7 @@ export interface HeartEvents {
 
 /** Sends the heartbeats of one worker, an attempt at a time, from a thread of its own. */
 export class Heart {
-  private readonly thread = new Worker(workerUrl.href);
+  private readonly thread = startThread("jobs/heartbeat-worker");
   private attempt: Attempt | null = null;
   private progress = new Float64Array(new SharedArrayBuffer(16));
 

@@ -1,8 +1,6 @@
 import { FoldError, type FoldErrorCode } from "../errors.ts";
+import { startThread } from "../threads.ts";
 import type { ChunkDone, WalkOrder, WalkReport } from "./walk-messages.ts";
-
-/** In the executable the worker is a file beside main; from the sources it is its own source. */
-const workerUrl = new URL(Bun.isStandaloneExecutable ? "./jobs/walk-worker.js" : "./walk-worker.ts", import.meta.url);
 
 /**
  * Threads that walk one order after another. A new thread compiles the walk anew, which takes longer than folding a
@@ -18,7 +16,7 @@ export class WalkThreads {
    * @throws FoldError when the thread failed, or `onChunk` did
    */
   async run(order: WalkOrder, onChunk: (done: ChunkDone) => void): Promise<boolean> {
-    const thread = this.idle.pop() ?? new Worker(workerUrl.href);
+    const thread = this.idle.pop() ?? startThread("jobs/walk-worker");
     thread.ref();
     try {
       const isDone = await follow(thread, order, onChunk);

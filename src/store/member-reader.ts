@@ -1,15 +1,10 @@
 import { FoldError, type FoldErrorCode } from "../errors.ts";
+import { startThread } from "../threads.ts";
 import type { PlacedFrame, ReadFrame, ReadOrder, ReadReport } from "./member-messages.ts";
-
-/** In the executable the thread is a file beside main; from the sources it is its own source. */
-const workerUrl = new URL(
-  Bun.isStandaloneExecutable ? "./store/member-worker.js" : "./member-worker.ts",
-  import.meta.url,
-);
 
 /** Reads the members of an archive on a thread of its own: hashing takes as long as storing. */
 export class MemberReader {
-  private readonly thread = new Worker(workerUrl.href);
+  private readonly thread = startThread("store/member-worker");
   /** Who waits for the next answers, in order. */
   private readonly asked: PromiseWithResolvers<ReadFrame>[] = [];
   private failure: FoldError | null = null;
