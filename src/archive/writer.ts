@@ -1,8 +1,9 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Corpus } from "../core/corpus.ts";
 import { betterOrtho, canonicalLine, type Ortho } from "../core/optimal.ts";
 import { addShapes, cellsOf, type ShapeCounts, sortShapes, volumeOf } from "../core/shapes.ts";
+import { syncFolder, temporaryPath, writeAll } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import type { ChunkHead } from "./chunk.ts";
 import { encodeInterner } from "./interner.ts";
@@ -65,7 +66,7 @@ export class ArchiveWriter {
     private readonly identity: ArchiveIdentity,
     private readonly corpus: Corpus,
   ) {
-    this.temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+    this.temporary = temporaryPath(path);
     try {
       this.file = openSync(this.temporary, "wx");
     } catch (error) {
@@ -175,20 +176,9 @@ export class ArchiveWriter {
 
   private write(bytes: Uint8Array): void {
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at);
+      writeAll(this.file, bytes);
     } catch (error) {
       throw fromSystemError(error, "write the archive", this.path);
     }
-  }
-}
-
-/** Make a rename survive a power cut, where the system lets folders be synced. */
-function syncFolder(folder: string): void {
-  if (process.platform === "win32") return;
-  const handle = openSync(folder, "r");
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Chunk, decodeChunk } from "../archive/chunk.ts";
 import { decompressFrame } from "../archive/zstd.ts";
 import type { Place } from "../core/chunk-walk.ts";
+import { temporaryPath } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 
 /**
@@ -28,7 +29,7 @@ export function spillChunk(folder: string, chunk: Omit<SpilledChunk, "file">, fr
   const { task, part, next, size } = chunk;
   const goesOn = next === null ? "last" : `next-${next.node}-${next.square}`;
   const file = join(folder, `${task}-${part}.${goesOn}.${size}.zst`);
-  const temporary = `${file}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const temporary = temporaryPath(file);
   try {
     writeFileSync(temporary, frame);
     renameSync(temporary, file);

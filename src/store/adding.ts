@@ -22,8 +22,9 @@
 import { closeSync, existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { sha256 } from "../archive/manifest.ts";
+import { isMissing } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { isMissing, statOf } from "./files.ts";
+import { statOf } from "./files.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { ObjectWriter, type StoredObject } from "./object-writer.ts";
 import { encodeReference, objectsOf, type Reference } from "./reference.ts";

@@ -7,9 +7,10 @@
  * is an object, too. Whether it was lost or removed they cannot tell: it is only made anew for who asks.
  */
 import { dirname } from "node:path";
+import { hasCode } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { Adding } from "./adding.ts";
-import { hasCode, type Pause } from "./files.ts";
+import type { Pause } from "./files.ts";
 import { type FoundReference, referencesIn } from "./needed.ts";
 import { decodeReference, objectsOf, type Reference } from "./reference.ts";
 import { type Found, findObjects, pausing, type Wanted } from "./repair-source.ts";

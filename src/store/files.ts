@@ -14,10 +14,9 @@ import {
   statSync,
   unlinkSync,
   utimesSync,
-  writeSync,
 } from "node:fs";
-import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
+import { isMissing, makeFolders, syncFolder, syncFolderAside, temporaryPath, writeAll } from "../disk.ts";
 import { fromSystemError } from "../errors.ts";
 
 /** Files are read and copied in pieces of so many bytes, however large they are. */
@@ -47,10 +46,7 @@ export class Files {
   /** Make a folder and those above it, and make them survive a power cut. */
   makeFolder(path: string): void {
     this.before("make the folder", path);
-    const first = mkdirSync(path, { recursive: true });
-    if (first === undefined) return;
-    const top = resolve(first);
-    for (let made = resolve(path); made.length >= top.length; made = dirname(made)) this.syncFolder(dirname(made));
+    makeFolders(path, (folder) => this.syncFolder(folder));
   }
 
   /** Make a folder that a power cut may take away, and those above it. */
@@ -67,7 +63,7 @@ export class Files {
 
   write(file: number, bytes: Uint8Array, path: string): void {
     this.before("write", path);
-    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+    writeAll(file, bytes);
   }
 
   /** Close a file that can be made again, should a power cut take it. */
@@ -130,36 +126,14 @@ export class Files {
   /** Make renames in a folder survive a power cut, where the system lets folders be synced. */
   syncFolder(path: string): void {
     this.before("sync the folder", path);
-    if (process.platform === "win32") return;
-    const folder = openSync(path, "r");
-    try {
-      fsyncSync(folder);
-    } finally {
-      closeSync(folder);
-    }
+    syncFolder(path);
   }
 
   /** The same, while others do. */
   async syncFolderAside(path: string): Promise<void> {
     this.before("sync the folder", path);
-    if (process.platform === "win32") return;
-    const folder = openSync(path, "r");
-    try {
-      await fsyncAsync(folder);
-    } finally {
-      closeSync(folder);
-    }
+    await syncFolderAside(path);
   }
-}
-
-/** Whether something is an error of the operating system with one of these codes. */
-export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && "code" in error && codes.includes(String(error.code));
-}
-
-/** The error of the operating system for a file that is not there. */
-export function isMissing(error: unknown): boolean {
-  return hasCode(error, "ENOENT", "ENOTDIR");
 }
 
 /** Names in a folder; none where it is missing. */
@@ -230,7 +204,7 @@ export class OutputFile {
     private readonly files: Files,
     private readonly mode = 0o644,
   ) {
-    this.temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+    this.temporary = temporaryPath(path);
     this.file = files.create(this.temporary);
   }
 

@@ -1,8 +1,9 @@
 import { type Dirent, readdirSync, readFileSync, realpathSync, type Stats } from "node:fs";
 import { join } from "node:path";
 import { INTERNER, MANIFEST } from "../archive/manifest.ts";
+import { hasCode, isMissing } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { hasCode, isMissing, statOf } from "./files.ts";
+import { statOf } from "./files.ts";
 import { WORK_ENDING } from "./layout.ts";
 import { decodeReference, objectsOf, type Reference } from "./reference.ts";
 

@@ -13,8 +13,9 @@
  */
 import { closeSync, openSync, readFileSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
+import { isMissing } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { Files, hashFile, isMissing, namesIn, piecesOf, statOf } from "./files.ts";
+import { Files, hashFile, namesIn, piecesOf, statOf } from "./files.ts";
 
 const OBJECT_NAME = /^[0-9a-f]{64}$/;
 

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { temporaryPath } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { OutputFile, type Pause } from "./files.ts";
 import type { ObjectStore } from "./object-store.ts";
@@ -47,7 +48,7 @@ export async function restoreFolder(
   objects: ObjectStore,
   pause: Pause,
 ): Promise<void> {
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const temporary = temporaryPath(path);
   try {
     mkdirSync(temporary, { recursive: true });
     for (const member of members) {

@@ -1,12 +1,13 @@
 import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { INTERNER, MANIFEST } from "../archive/manifest.ts";
+import { isMissing } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { addArchive } from "./add-archive.ts";
 import { addFile, addFolder } from "./add-files.ts";
 import { Adding } from "./adding.ts";
 import { type Collected, type CollectOptions, collect } from "./collect.ts";
-import { breathe, Files, isMissing, type Pause, statOf } from "./files.ts";
+import { breathe, Files, type Pause, statOf } from "./files.ts";
 import { checkName, placesOf, WORK_ENDING } from "./layout.ts";
 import { type ReferencePlace, referencesIn } from "./needed.ts";
 import { ObjectStore } from "./object-store.ts";

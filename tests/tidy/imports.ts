@@ -15,7 +15,7 @@ import { at, nodesOf, type ProjectFile, type Rule } from "./project.ts";
 // From the top to the bottom: a room imports from those below it.
 const rooms = [
   ...["main", "cli", "server", "migrate", "jobs", "files", "storage", "store", "archive"],
-  ...["core", "db", "s3", "threads", "config", "version", "errors"],
+  ...["core", "db", "s3", "threads", "disk", "config", "version", "errors"],
 ];
 // The core is pure arithmetic; hashing is the one thing it takes from outside.
 const coreMayImport = ["node:crypto"];

@@ -11,9 +11,9 @@ import {
   rmdirSync,
   statfsSync,
   unlinkSync,
-  writeSync,
 } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
+import { hasCode, isMissing, makeFolders, syncFolder as syncOnDisk, temporaryPath, writeAll } from "../../disk.ts";
 import { type FileAction, FoldError, fromSystemError } from "../../errors.ts";
 import { Files } from "../../store/files.ts";
 
@@ -21,6 +21,8 @@ import { Files } from "../../store/files.ts";
  * Every change that the local backend makes to a disk goes through this file, so that tests can let the Nth of them
  * fail, and so that what must survive a power cut is decided in one place.
  */
+
+export { isMissing };
 
 /** Called before every change with its name; a test may throw here. */
 let beforeChange: (change: string) => void = () => {};
@@ -40,16 +42,8 @@ export const storeFiles = new Files((operation, path) => beforeChange(`${operati
 /** Make a folder and those above it. */
 export function makeFolder(path: string): void {
   if (existsSync(path)) return;
-  change(`create ${path}`, "create the folder", path, () => {
-    const first = mkdirSync(path, { recursive: true });
-    if (first === undefined) return;
-    // What is moved into a folder is on the disk only when the folder itself is.
-    const last = dirname(resolve(first));
-    for (let folder = dirname(resolve(path)); folder.length >= last.length; folder = dirname(folder)) {
-      syncFolder(folder);
-      if (folder === dirname(folder)) return;
-    }
-  });
+  // What is moved into a folder is on the disk only when the folder itself is.
+  change(`create ${path}`, "create the folder", path, () => makeFolders(path, syncFolder));
 }
 
 /**
@@ -100,7 +94,7 @@ export function writeQuickly(path: string, content: string | Uint8Array): void {
 }
 
 function writeAside(path: string, content: string | Uint8Array, isSynced: boolean): void {
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const temporary = temporaryPath(path);
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
   try {
     writeBytes(temporary, bytes, isSynced, path);
@@ -117,7 +111,7 @@ function writeBytes(path: string, bytes: Uint8Array, isSynced: boolean, told: st
   change(`write ${told}`, "write the file", told, () => {
     const file = openSync(path, "wx");
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      writeAll(file, bytes);
       if (isSynced) fsyncSync(file);
     } finally {
       closeSync(file);
@@ -203,14 +197,6 @@ export function readIfThere(path: string): string | null {
   }
 }
 
-export function isMissing(error: unknown): boolean {
-  return hasCode(error, "ENOENT", "ENOTDIR");
-}
-
-function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && "code" in error && codes.includes(String(error.code));
-}
-
 function change(name: string, action: FileAction, path: string, act: () => void): void {
   try {
     beforeChange(name);
@@ -236,19 +222,11 @@ function freeAt(path: string): string {
   }
 }
 
-/** A rename is on the disk only when the folder is. Folders that cannot be opened are those of other systems. */
+/** A rename is on the disk only when the folder is. Whoever has lost a folder meanwhile is told so by the next step. */
 function syncFolder(path: string): void {
-  let folder: number;
   try {
-    folder = openSync(path, "r");
-  } catch {
-    return;
-  }
-  try {
-    fsyncSync(folder);
-  } catch {
-    // Some file systems know no fsync of folders.
-  } finally {
-    closeSync(folder);
+    syncOnDisk(path);
+  } catch (error) {
+    if (!isMissing(error)) throw fromSystemError(error, "write the folder", path);
   }
 }

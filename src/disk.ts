@@ -1,0 +1,85 @@
+/**
+ * What all rooms that write files have in common: whole files, and folders that survive a power cut.
+ *
+ * A file gets its name by a rename when it is whole; the name is on the disk when the folder is. Which step waits for the
+ * disk, and how a test makes one fail, each room decides for itself.
+ */
+import { closeSync, fsync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { promisify } from "node:util";
+
+const fsyncAside = promisify(fsync);
+
+/** What systems say that do not let a folder be opened or synced; where they do, a refusal is a failure. */
+const NO_SYNC = ["EACCES", "EBADF", "EINVAL", "EISDIR", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EPERM"];
+
+/** Whether something is an error of the operating system with one of these codes. */
+export function hasCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+}
+
+/** The error of the operating system for a file that is not there. */
+export function isMissing(error: unknown): boolean {
+  return hasCode(error, "ENOENT", "ENOTDIR");
+}
+
+/** A path beside another, for what is not whole yet; no two are alike. */
+export function temporaryPath(path: string): string {
+  return `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+}
+
+/** Write all bytes at the end of what was written: the system may take fewer at a time. */
+export function writeAll(file: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+}
+
+/**
+ * Make the names in a folder survive a power cut, where the system lets folders be synced.
+ *
+ * @throws the error of the system: the folder is missing, or its disk fails
+ */
+export function syncFolder(path: string): void {
+  const folder = openFolder(path);
+  if (folder === null) return;
+  try {
+    fsyncSync(folder);
+  } catch (error) {
+    if (!hasCode(error, ...NO_SYNC)) throw error;
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** The same, while others do. */
+export async function syncFolderAside(path: string): Promise<void> {
+  const folder = openFolder(path);
+  if (folder === null) return;
+  try {
+    await fsyncAside(folder);
+  } catch (error) {
+    if (!hasCode(error, ...NO_SYNC)) throw error;
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/**
+ * Make a folder and those above it, and make them survive a power cut.
+ *
+ * @param sync called for each folder that another was made in
+ */
+export function makeFolders(path: string, sync: (folder: string) => void = syncFolder): void {
+  const first = mkdirSync(path, { recursive: true });
+  if (first === undefined) return;
+  const top = resolve(first);
+  for (let made = resolve(path); made.length >= top.length; made = dirname(made)) sync(dirname(made));
+}
+
+function openFolder(path: string): number | null {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    if (hasCode(error, ...NO_SYNC)) return null;
+    throw error;
+  }
+}
