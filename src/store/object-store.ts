@@ -166,16 +166,30 @@ export class ObjectStore {
     }
   }
 
-  /** Take a damaged object out of use; what it looked like is kept. */
+  /**
+   * Take a damaged object out of use; what it looked like is kept.
+   *
+   * Looking at it and taking it are two steps: an add may have put a sound one there in between, and gets it back.
+   */
   quarantine(object: string): void {
     const place = join(this.quarantineFolder, `${object}.${crypto.randomUUID().slice(0, 8)}`);
     try {
       this.files.makeFolder(this.quarantineFolder);
       this.files.rename(this.path(object), place);
+      if (isSound(object, place)) this.putBack(object, place);
     } catch (error) {
       // Somebody else was faster.
       if (!isMissing(error)) throw fromSystemError(error, "rename the damaged object", this.path(object));
     }
+  }
+}
+
+function isSound(object: string, path: string): boolean {
+  try {
+    return hashFile(path).sha256 === object;
+  } catch {
+    // Why it cannot be read was told by whoever read it first.
+    return false;
   }
 }
 

@@ -1,10 +1,12 @@
 // Others change the store while it is checked.
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Adding } from "../../src/store/adding.ts";
 import { checkStore } from "../../src/store/check.ts";
 import { Collection } from "../../src/store/collect.ts";
 import { breathe, Files } from "../../src/store/files.ts";
+import { objectsOf } from "../../src/store/reference.ts";
 import { Store } from "../../src/store/store.ts";
 import { age, writeLongArchive } from "../support/stores.ts";
 import { memoryFolder } from "../support/temporary.ts";
@@ -52,4 +54,32 @@ describe("a collection, before each operation of a check that makes a forgotten 
       if (operations < at) break;
     }
   });
+});
+
+test("an object that is written anew while it is found damaged stays", async () => {
+  const stateDir = newState();
+  const store = new Store(stateDir);
+  const { reference } = await store.add(archive, "long");
+  const [object] = objectsOf(reference).keys();
+  const path = store.objects.path(object);
+  const content = readFileSync(path);
+  chmodSync(path, 0o644);
+  writeFileSync(path, "damaged");
+  let isFound = false;
+  const addAnew = (operation: string, place: string) => {
+    if (isFound || operation !== "rename" || place !== path) return;
+    isFound = true;
+    const adding = new Adding(store.objects);
+    adding.put(content);
+    adding.settleNow();
+    adding.end();
+  };
+  await checkStore(new Store(stateDir, new Files(addAnew)), {
+    sample: 1,
+    repairFrom: [],
+    rebuild: false,
+    pause: breathe,
+  });
+  expect(isFound).toBe(true);
+  expect(store.objects.get(object).length).toBe(content.length);
 });
