@@ -148,14 +148,16 @@ export class Adding {
    *
    * The reference becomes an object, too, so that it can be had back when its file is lost.
    *
-   * @param path in a folder that is there; a reference that is there is replaced
+   * @param path in a folder that is there
+   * @param mayReplace whether a reference that is there makes way
+   * @returns false where one is there and does not
    */
-  publish(path: string, reference: Reference): void {
+  publish(path: string, reference: Reference, mayReplace = true): boolean {
     const bytes = encodeReference(reference);
     const temporary = join(this.folder, "reference.tmp");
     this.put(bytes);
     this.settleNow();
-    this.guard(() => {
+    return this.guard(() => {
       this.expectAll();
       this.syncFolders();
       const { files } = this.objects;
@@ -165,8 +167,13 @@ export class Adding {
       } finally {
         files.seal(file, temporary);
       }
-      files.rename(temporary, path);
+      if (mayReplace) files.rename(temporary, path);
+      else if (!files.renameToFree(temporary, path)) {
+        files.unlink(temporary);
+        return false;
+      }
       files.syncFolder(dirname(path));
+      return true;
     });
   }
 

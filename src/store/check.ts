@@ -192,14 +192,14 @@ class Check {
     }
     const bad_references = damaged.map(({ name, problem }): BadReference => {
       const copy = this.copyOf(name);
-      return { name, problem, state: copy === null ? "lost" : this.rebuild(copy) };
+      return { name, problem, state: copy === null ? "lost" : this.rebuild(copy, true) };
     });
     const names = [...this.copies]
       .filter(([object, { reference }]) => !standing.has(object) && !found.has(reference.name))
       .map(([, { reference }]) => reference.name);
     const forgotten = [...new Set(names)].sort().filter((name) => {
       const copy = this.copyOf(name);
-      return copy !== null && this.rebuild(copy) !== "lost";
+      return copy !== null && this.rebuild(copy, false) !== "lost";
     });
     return { bad_references, forgotten };
   }
@@ -211,7 +211,7 @@ class Check {
     return whole.sort((a, b) => b.modified_ms - a.modified_ms)[0]?.reference ?? null;
   }
 
-  private rebuild(reference: Reference): BadReference["state"] {
+  private rebuild(reference: Reference, mayReplace: boolean): BadReference["state"] {
     if (!this.options.rebuild) return "rebuildable";
     const file = this.store.fileOf(reference.name);
     const adding = new Adding(this.store.objects);
@@ -220,8 +220,8 @@ class Check {
         // Until now nobody needed its objects: a garbage collection may just have deleted them.
         if (![...objectsOf(reference).keys()].every((object) => this.isThere(object))) return "lost";
         this.store.objects.files.makeFolder(dirname(file));
-        adding.publish(file, reference);
-        return "rebuilt";
+        // Not over one that somebody has just added under that name.
+        return adding.publish(file, reference, mayReplace) ? "rebuilt" : "lost";
       });
     } catch (error) {
       throw fromSystemError(error, "write the reference", file);

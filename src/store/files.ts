@@ -1,8 +1,10 @@
 import {
   closeSync,
+  existsSync,
   fchmodSync,
   fsync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -16,7 +18,7 @@ import {
   utimesSync,
 } from "node:fs";
 import { promisify } from "node:util";
-import { isMissing, makeFolders, syncFolder, syncFolderAside, temporaryPath, writeAll } from "../disk.ts";
+import { hasCode, isMissing, makeFolders, syncFolder, syncFolderAside, temporaryPath, writeAll } from "../disk.ts";
 import { fromSystemError } from "../errors.ts";
 
 /** Files are read and copied in pieces of so many bytes, however large they are. */
@@ -96,6 +98,26 @@ export class Files {
   rename(from: string, to: string): void {
     this.before("rename", from);
     renameSync(from, to);
+  }
+
+  /**
+   * Rename a file where nothing stands under the new name; false where something does.
+   *
+   * Where the file system knows no second names, looking and renaming are two steps.
+   */
+  renameToFree(from: string, to: string): boolean {
+    this.before("rename", from);
+    try {
+      linkSync(from, to);
+    } catch (error) {
+      if (hasCode(error, "EEXIST")) return false;
+      if (!hasCode(error, "EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EMLINK")) throw error;
+      if (existsSync(to)) return false;
+      renameSync(from, to);
+      return true;
+    }
+    rmSync(from, { force: true });
+    return true;
   }
 
   /** Remove one file, which must be there. */

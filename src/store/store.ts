@@ -26,6 +26,9 @@ export interface Added {
   readonly new_bytes: number;
 }
 
+/** Writes the reference of an add to a path; false where something stands that may not be replaced. */
+type Publish = (place: string, mayReplace?: boolean) => boolean;
+
 /**
  * The archives of a state directory: objects, and references to them in archives/.
  *
@@ -98,11 +101,12 @@ export class Store {
   async add(path: string, name: string, pause: Pause = breathe): Promise<Added> {
     const file = this.fileOf(name);
     let isNew = false;
-    const publishThere = (publish: (place: string) => void, reference: Reference) => {
-      isNew = !this.stands(reference, file);
-      if (!isNew) return;
-      this.makeFolder(dirname(file));
-      publish(file);
+    const publishThere = (publish: Publish, reference: Reference) => {
+      // Another add of that name may come in between, and a removal behind it.
+      while (!isNew && !this.stands(reference, file)) {
+        this.makeFolder(dirname(file));
+        isNew = publish(file, false);
+      }
     };
     const { reference, written } = await this.addTo(path, name, publishThere, pause);
     const sizes = [...written.values()];
@@ -117,7 +121,7 @@ export class Store {
   async addTo(
     path: string,
     name: string,
-    place: (publish: (place: string) => void, reference: Reference) => void,
+    place: (publish: Publish, reference: Reference) => void,
     pause: Pause = breathe,
   ): Promise<{ reference: Reference; written: ReadonlyMap<string, number> }> {
     const adding = new Adding(this.objects);
@@ -125,7 +129,7 @@ export class Store {
     try {
       const reference = await this.take(path, name, adding, pause);
       await adding.settleAll();
-      place((file) => adding.publish(file, reference), reference);
+      place((file, mayReplace) => adding.publish(file, reference, mayReplace), reference);
       isDone = true;
       return { reference, written: adding.written };
     } finally {
