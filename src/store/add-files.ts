@@ -8,6 +8,7 @@ import { type Member, problemOfPaths, REFERENCE_VERSION, type Reference, sealRef
 /** Store one file as it is. */
 export async function addFile(path: string, name: string, adding: Adding, pause: Pause): Promise<Reference> {
   const member = await fileMember(path, basename(path), adding, pause);
+  refuseOddPaths([member], path, "rename it");
   return sealReference({ fold_archive: REFERENCE_VERSION, name, kind: "file", members: [member], frame: null });
 }
 
@@ -17,11 +18,14 @@ export async function addFolder(path: string, name: string, adding: Adding, paus
   for (const inside of pathsBelow(path)) {
     members.push(await memberAt(join(path, inside), inside, adding, pause));
   }
-  const problem = problemOfPaths(members);
-  if (problem !== null) {
-    throw new FoldError("usage", `${path} cannot be added: ${problem}`, "take it out of the folder, or replace it");
-  }
+  refuseOddPaths(members, path, "take it out of the folder, or replace it");
   return sealReference({ fold_archive: REFERENCE_VERSION, name, kind: "folder", members, frame: null });
+}
+
+/** What no reader would take from a reference is not put into one: nobody could read it, nor collect garbage beside it. */
+function refuseOddPaths(members: readonly Member[], path: string, hint: string): void {
+  const problem = problemOfPaths(members);
+  if (problem !== null) throw new FoldError("usage", `${path} cannot be added: ${problem}`, hint);
 }
 
 /** Paths of all that is below a folder, with slashes; a folder before what is in it. */

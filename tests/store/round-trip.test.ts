@@ -216,3 +216,25 @@ test("an empty store", async () => {
   expect([...store.objects.list()]).toEqual([]);
   expect(await store.collect({ grace_ms: 0, isDry: false })).toMatchObject({ objects: 0, deleted: 0 });
 });
+
+test.each(["C:x", "a\\b"])(
+  "a file whose own name no reference may hold, %s, is refused under any name",
+  async (odd) => {
+    const store = newStore();
+    writeFileSync(join(folder, odd), "odd");
+    const error = await foldErrorOf(() => store.add(join(folder, odd), "plain"));
+    expect([error.code, error.exitCode]).toEqual(["usage", 2]);
+    expect(store.names()).toEqual([]);
+    expect([...objectFiles(store).keys()]).toEqual([]);
+  },
+);
+
+test("a folder with the state directory in it", async () => {
+  const place = join(folder, "around");
+  mkdirSync(place);
+  writeFileSync(join(place, "text"), "whale");
+  const store = new Store(join(place, "state"));
+  await store.add(place, "around");
+  await store.find("around").restore(join(folder, "around-back"), breathe);
+  expect(readFileSync(join(folder, "around-back/text"), "utf8")).toBe("whale");
+});
