@@ -10,7 +10,7 @@ import { Store } from "../../src/store/store.ts";
 import { foldErrorOf, foldText } from "../support/folds.ts";
 import { sampleText } from "../support/sample.ts";
 import { mountSmallDisk, unmount } from "../support/small-disk.ts";
-import { age, failingStore, leftovers, objectFiles } from "../support/stores.ts";
+import { age, failingStore, leftovers, objectFiles, writeLongArchive } from "../support/stores.ts";
 import { memoryFolder } from "../support/temporary.ts";
 
 const folder = memoryFolder();
@@ -152,15 +152,48 @@ test("an add that sleeps until a collection takes it for dead cannot publish", a
   await expectWhole(store, "log");
 });
 
-test("Ctrl-C in the middle of an add leaves nothing", async () => {
-  const store = new Store(newState());
-  let pieces = 0;
-  const stop = () => (++pieces === 2 ? Promise.reject(new Error("stopped")) : Promise.resolve());
-  expect(store.add(archive, "log", stop)).rejects.toThrow("stopped");
-  await Bun.sleep(50);
-  expect(store.names()).toEqual([]);
-  expect([...objectFiles(store).keys()]).toEqual([]);
-  expect(readdirSync(store.objects.addingFolder)).toEqual([]);
+/** An archive so long that its members are read on a thread, and seen to the disk a batch at a time. */
+const long = join(folder, "long.tar.zst");
+const longBytes = writeLongArchive(long, 150);
+
+test.each([archive, long])("Ctrl-C between any two pieces of an add leaves nothing", async (path) => {
+  for (let last = 1, isStopped = true; isStopped; last += path === long ? 17 : 1) {
+    const store = new Store(newState());
+    let pieces = 0;
+    const stop = () => (++pieces === last ? Promise.reject(new Error("stopped")) : Promise.resolve());
+    isStopped = await store.add(path, "log", stop).then(
+      () => false,
+      (error) => error.message === "stopped",
+    );
+    expect(isStopped).toBe(pieces >= last);
+    if (!isStopped) break;
+    expect(store.names()).toEqual([]);
+    expect([...objectFiles(store).keys()]).toEqual([]);
+    expect(readdirSync(store.objects.addingFolder)).toEqual([]);
+  }
+});
+
+test.each(endings)("of the add of a long archive, every so manyth operation %s", async (_, isEnd) => {
+  // No divisor of how many operations there are for a member, so that each kind is hit.
+  for (let failing = 1; ; failing += 61) {
+    const state = newState();
+    const { store, calls } = failingStore(state, failing, isEnd);
+    const code = await store.add(long, "long").then(
+      () => "done",
+      (error) => error.code,
+    );
+    if (calls() < failing) {
+      expect(code).toBe("done");
+      break;
+    }
+    expect(["done", "failed"]).toContain(code);
+    const restarted = new Store(state);
+    if (!isEnd && restarted.names().length === 0) expect([...objectFiles(restarted).keys()]).toEqual([]);
+    await restarted.add(long, "long");
+    const out = join(folder, `${states++}.out`);
+    await restarted.find("long").restore(out, breathe);
+    expect(readFileSync(out).equals(longBytes)).toBe(true);
+  }
 });
 
 test("an object that is damaged does not spread: the next add of the same writes it anew", async () => {
