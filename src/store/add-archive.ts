@@ -3,7 +3,7 @@ import { MANIFEST, type MemberEntry } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
 import { ArchiveSource, damaged, MAX_MEMBER_BYTES } from "../archive/source.ts";
 import { BLOCK, parseTarHeader } from "../archive/tar.ts";
-import { decompressFrames } from "../archive/zstd.ts";
+import { decompressFrame, decompressFrames } from "../archive/zstd.ts";
 import type { Adding } from "./adding.ts";
 import type { Pause } from "./files.ts";
 import type { PlacedFrame, ReadFrame } from "./member-messages.ts";
@@ -55,7 +55,7 @@ export async function addArchive(path: string, name: string, adding: Adding, pau
     }
     await adding.settleSyncing();
     const end = frames[frames.length - 1];
-    around.push(readPart(file, path, end.at, sizeBytes - end.at));
+    around.push(readEnd(file, path, end, sizeBytes));
     const frame = adding.put(Buffer.concat(around));
     return sealReference({
       fold_archive: REFERENCE_VERSION,
@@ -120,6 +120,15 @@ function readHeads(
     }
   }
   return heads;
+}
+
+/** Read what stands behind the last member: nothing but zeros in a frame, and the tail, which has been read already. */
+function readEnd(file: number, path: string, { at, compressed, content }: PlacedFrame, sizeBytes: number): Uint8Array {
+  if (content > 3 * BLOCK) throw damaged(path, `claims ${content} bytes behind its last member`);
+  const bytes = readPart(file, path, at, sizeBytes - at);
+  const zeros = decompressFrame(bytes.subarray(0, compressed), content, path);
+  if (zeros.some((byte) => byte !== 0)) throw damaged(path, "holds something behind its last member");
+  return bytes;
 }
 
 /** A member, compared with what the manifest says of it, which cannot hold its own hash. */

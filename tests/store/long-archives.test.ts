@@ -1,7 +1,8 @@
-// Archives of many members are read on a thread of its own. A worker adds them for weeks: what an add opens, it closes.
+// Archives of many members are read on a thread of its own. All of their bytes are looked at, and what is opened is closed.
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ArchiveSource } from "../../src/archive/source.ts";
 import { breathe } from "../../src/store/files.ts";
 import { Store } from "../../src/store/store.ts";
 import { foldErrorOf } from "../support/folds.ts";
@@ -25,6 +26,25 @@ test.skipIf(!existsSync(OPEN))("adds leave no file open (needs /proc)", async ()
   expect(readdirSync(OPEN).length).toBeLessThan(before + 10);
   await store.find("long-19").restore(join(folder, "back"), breathe);
   expect(readFileSync(join(folder, "back")).equals(bytes)).toBe(true);
+});
+
+test("every byte of what stands between the members is looked at, the end included", async () => {
+  const { frames } = new ArchiveSource(archive);
+  const ends = (frames ?? []).filter((_, number) => number % 2 === 0);
+  for (const [number, { at, compressed }] of [...ends.slice(0, 2), ...ends.slice(-1)].entries()) {
+    for (let place = at; place < at + compressed; place++) {
+      const changed = Buffer.from(bytes);
+      changed[place] ^= 1;
+      const path = join(folder, `between-${number}-${place}.tar.zst`);
+      writeFileSync(path, changed);
+      const store = new Store(join(folder, `between-${number}-${place}`));
+      const code = await store.add(path, "long").then(
+        () => "done",
+        (error) => error.code,
+      );
+      expect([place, code]).toEqual([place, "corrupt"]);
+    }
+  }
 });
 
 test("a member that is damaged: the thread says so, and nothing of the add is left", async () => {
