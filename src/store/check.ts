@@ -82,7 +82,7 @@ class Check {
     await this.readObjects();
     for (const object of this.wanted().keys()) if (!this.store.objects.has(object)) this.lose(object, "missing");
     const repaired = await this.repair();
-    const references = this.checkReferences();
+    const references = await this.checkReferences();
     return { ...this.report(repaired), ...references };
   }
 
@@ -109,12 +109,28 @@ class Check {
 
   /** Read all of an object; all of it again when it may be a reference. */
   private async readObject(object: string, pause: Pause): Promise<Uint8Array | null> {
-    let start: string | null = null;
+    let isReference: boolean | null = null;
     for (const piece of this.store.objects.open(object)) {
-      start ??= new TextDecoder().decode(piece.subarray(0, REFERENCE_START.length));
+      isReference ??= isStart(piece);
       await pause();
     }
-    return start === REFERENCE_START ? this.store.objects.get(object) : null;
+    return isReference === true ? this.store.objects.get(object) : null;
+  }
+
+  /** The references among the objects that a sample has left out: from what it did not read nothing is lost. */
+  private async readCopies(): Promise<void> {
+    if (this.options.sample >= 1) return;
+    for (const { object, modified_ms } of this.store.objects.list()) {
+      if (this.copies.has(object)) continue;
+      await this.options.pause();
+      try {
+        const [start] = this.store.objects.open(object);
+        if (isStart(start)) this.keepCopy(object, this.store.objects.get(object), modified_ms);
+      } catch (error) {
+        // A sample tells nothing of what it has left out.
+        if (!(error instanceof FoldError)) throw error;
+      }
+    }
   }
 
   private keepCopy(object: string, bytes: Uint8Array, modified_ms: number): void {
@@ -181,7 +197,7 @@ class Check {
   }
 
   /** What is wrong with references, and which archives only their own objects remember. */
-  private checkReferences(): Pick<CheckResult, "bad_references" | "forgotten"> {
+  private async checkReferences(): Promise<Pick<CheckResult, "bad_references" | "forgotten">> {
     const found = new Set<string>();
     const standing = new Set<string>();
     const damaged: { name: string; problem: string }[] = [];
@@ -190,6 +206,7 @@ class Check {
       standing.add(object);
       if (problem !== null) damaged.push({ name, problem: problem.message });
     }
+    if (damaged.length > 0 || this.options.rebuild) await this.readCopies();
     const bad_references = damaged.map(({ name, problem }): BadReference => {
       const copy = this.copyOf(name);
       return { name, problem, state: copy === null ? "lost" : this.rebuild(copy, true) };
@@ -262,4 +279,9 @@ class Check {
 }
 
 /** What the file of a reference begins with. */
-const REFERENCE_START = '{\n "fold_archive": ';
+const REFERENCE_START = Buffer.from('{\n "fold_archive": ');
+
+/** Whether a first piece may be that of a reference; an empty object has none. */
+function isStart(piece: Uint8Array | undefined): boolean {
+  return piece !== undefined && REFERENCE_START.equals(piece.subarray(0, REFERENCE_START.length));
+}

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { type CheckOptions, checkStore } from "../../src/store/check.ts";
+import { type CheckOptions, type CheckResult, checkStore } from "../../src/store/check.ts";
 import { breathe, Files } from "../../src/store/files.ts";
 import { objectsOf } from "../../src/store/reference.ts";
 import { statsOf } from "../../src/store/stats.ts";
@@ -325,3 +325,21 @@ async function asNobody<T>(act: () => Promise<T>): Promise<T> {
     process.seteuid?.(0);
   }
 }
+
+test("a sample does not say that a reference is lost whose copy it did not read, and makes it anew", async () => {
+  const { store } = await filled();
+  const names = Array.from({ length: 8 }, (_, i) => `log-${i}`);
+  for (const name of names) await store.add(archive, name);
+  for (const name of names.slice(1)) {
+    chmodSync(store.fileOf(name), 0o644);
+    writeFileSync(store.fileOf(name), "");
+  }
+  rmSync(store.fileOf("log-0"));
+  const sample = 1e-9;
+  const states = ({ bad_references }: CheckResult) => bad_references.map(({ state }) => state);
+  expect(states(await check(store, { sample }))).toEqual(names.slice(1).map(() => "rebuildable"));
+  const { checked, ...rebuilt } = await check(store, { sample, rebuild: true });
+  expect(checked).toBe(1);
+  expect(states({ checked, ...rebuilt })).toEqual(names.slice(1).map(() => "rebuilt"));
+  for (const name of names) await expectWhole(store, name);
+});
