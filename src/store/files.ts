@@ -248,3 +248,27 @@ export class OutputFile {
     rmSync(this.temporary, { force: true });
   }
 }
+
+/**
+ * Write a file that appears under its name when it is whole; what fails leaves nothing.
+ *
+ * @param mode permission bits of the finished file
+ * @throws FoldError for whatever the system says
+ */
+export async function writeOutput(
+  path: string,
+  files: Files,
+  write: (out: OutputFile) => Promise<void>,
+  mode = 0o644,
+): Promise<void> {
+  let out: OutputFile | null = null;
+  try {
+    out = new OutputFile(path, files, mode);
+    await write(out);
+    out.finish();
+  } catch (error) {
+    throw fromSystemError(error, "write the file", path);
+  } finally {
+    out?.discard();
+  }
+}

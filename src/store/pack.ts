@@ -2,7 +2,7 @@ import { chunkPath, INTERNER, MANIFEST, type Manifest, OPTIMAL } from "../archiv
 import { encodeTail, type FrameSize } from "../archive/seek-table.ts";
 import { BLOCK, tarHeader, tarPadding } from "../archive/tar.ts";
 import { compressFrame } from "../archive/zstd.ts";
-import { type Files, OutputFile, type Pause } from "./files.ts";
+import { type Files, type Pause, writeOutput } from "./files.ts";
 
 /**
  * Make a tar.zst file of an archive's members. Its tar is the one that fold wrote (FORMAT.md, "The tar").
@@ -16,16 +16,15 @@ export async function packArchive(
   files: Files,
   pause: Pause,
 ): Promise<void> {
-  const out = new OutputFile(path, files);
-  const tar = new Bun.CryptoHasher("sha256");
-  const frames: FrameSize[] = [];
-  const add = (bytes: Uint8Array) => {
-    const frame = compressFrame(bytes);
-    tar.update(bytes);
-    frames.push({ compressed: frame.length, content: bytes.length });
-    out.write(frame);
-  };
-  try {
+  await writeOutput(path, files, async (out) => {
+    const tar = new Bun.CryptoHasher("sha256");
+    const frames: FrameSize[] = [];
+    const add = (bytes: Uint8Array) => {
+      const frame = compressFrame(bytes);
+      tar.update(bytes);
+      frames.push({ compressed: frame.length, content: bytes.length });
+      out.write(frame);
+    };
     let padding = 0;
     const order = [INTERNER, ...manifest.chunks.map((_, number) => chunkPath(number)), OPTIMAL, MANIFEST];
     for (const member of order) {
@@ -39,8 +38,5 @@ export async function packArchive(
     }
     add(new Uint8Array(padding + 2 * BLOCK));
     out.write(encodeTail(frames, tar.digest("hex")));
-    out.finish();
-  } finally {
-    out.discard();
-  }
+  });
 }

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { temporaryPath } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { OutputFile, type Pause } from "./files.ts";
+import { type OutputFile, type Pause, writeOutput } from "./files.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { FileMember, Frame, Member, Reference } from "./reference.ts";
 
@@ -14,7 +14,7 @@ export async function restoreArchive(
   objects: ObjectStore,
   pause: Pause,
 ): Promise<void> {
-  await writeOutput(path, 0o644, objects, async (out) => {
+  await writeOutput(path, objects.files, async (out) => {
     const around = objects.get(frame.object);
     let at = 0;
     for (const [number, length] of frame.lengths.entries()) {
@@ -33,7 +33,8 @@ export async function restoreFile(
   objects: ObjectStore,
   pause: Pause,
 ): Promise<void> {
-  await writeOutput(path, Number.parseInt(mode, 8), objects, (out) => copyObject(object, out, objects, pause));
+  const write = (out: OutputFile) => copyObject(object, out, objects, pause);
+  await writeOutput(path, objects.files, write, Number.parseInt(mode, 8));
 }
 
 /**
@@ -79,23 +80,5 @@ async function copyObject(object: string, out: OutputFile, objects: ObjectStore,
   for (const piece of objects.open(object)) {
     out.write(piece);
     await pause();
-  }
-}
-
-async function writeOutput(
-  path: string,
-  mode: number,
-  objects: ObjectStore,
-  write: (out: OutputFile) => Promise<void>,
-): Promise<void> {
-  let out: OutputFile | null = null;
-  try {
-    out = new OutputFile(path, objects.files, mode);
-    await write(out);
-    out.finish();
-  } catch (error) {
-    throw fromSystemError(error, "write the file", path);
-  } finally {
-    out?.discard();
   }
 }

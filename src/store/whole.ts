@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { decodeManifest, MANIFEST, type Manifest, type MemberEntry, sha256 } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { type Files, OutputFile, type Pause, piecesOf } from "./files.ts";
+import { type Files, type Pause, piecesOf, writeOutput } from "./files.ts";
 import { packArchive } from "./pack.ts";
 import type { StoredArchive } from "./stored-archive.ts";
 
@@ -123,18 +123,14 @@ async function copyFile(from: string, to: string, files: Files, pause: Pause): P
   } catch (error) {
     throw fromSystemError(error, "read the file", from);
   }
-  let out: OutputFile | null = null;
   try {
-    out = new OutputFile(to, files);
-    for (const piece of piecesOf(file, 0, Number.MAX_SAFE_INTEGER)) {
-      out.write(piece);
-      await pause();
-    }
-    out.finish();
-  } catch (error) {
-    throw fromSystemError(error, "write the file", to);
+    await writeOutput(to, files, async (out) => {
+      for (const piece of piecesOf(file, 0, Number.MAX_SAFE_INTEGER)) {
+        out.write(piece);
+        await pause();
+      }
+    });
   } finally {
-    out?.discard();
     closeSync(file);
   }
 }

@@ -1,8 +1,8 @@
 // Each operation on the disk fails once, or is where the process ends: nothing is lost, nothing is half there, and the
 // next command goes on.
 import { describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { checkStore } from "../../src/store/check.ts";
 import { breathe } from "../../src/store/files.ts";
 import { objectsOf } from "../../src/store/reference.ts";
@@ -11,6 +11,7 @@ import { foldErrorOf, foldText } from "../support/folds.ts";
 import { sampleText } from "../support/sample.ts";
 import { mountSmallDisk, unmount } from "../support/small-disk.ts";
 import { age, failingStore, leftovers, objectFiles, writeLongArchive } from "../support/stores.ts";
+import { entriesOf, tarOfArchive } from "../support/tars.ts";
 import { memoryFolder } from "../support/temporary.ts";
 
 const folder = memoryFolder();
@@ -207,4 +208,27 @@ test("an object that is damaged does not spread: the next add of the same writes
   store.objects.get(object);
   expect(readdirSync(store.objects.quarantineFolder).length).toBe(1);
   expect(existsSync(path)).toBe(true);
+});
+
+test("no space left where an unpacked archive is made a file again: said, and no half of it stays", async () => {
+  const state = newState();
+  const sound = new Store(state);
+  for (const entry of entriesOf(tarOfArchive(bytes))) {
+    mkdirSync(dirname(join(sound.archives, "plain", entry.path)), { recursive: true });
+    writeFileSync(join(sound.archives, "plain", entry.path), entry.bytes);
+  }
+  const out = join(folder, "packed");
+  for (let failing = 1; ; failing++) {
+    const { store, calls } = failingStore(state, failing, false, "ENOSPC");
+    const pack = () => store.find("plain").writeWhole(join(out, "plain.tar.zst"), breathe);
+    mkdirSync(out);
+    const code = await pack().then(
+      () => "done",
+      (error) => error.code,
+    );
+    if (calls() < failing) break;
+    expect([code, readdirSync(out)]).toEqual(["no_space", []]);
+    rmSync(out, { recursive: true });
+  }
+  expect(readdirSync(out)).toEqual(["plain.tar.zst"]);
 });
