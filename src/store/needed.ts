@@ -1,6 +1,6 @@
 import { type Dirent, readdirSync, readFileSync, realpathSync, type Stats } from "node:fs";
 import { join } from "node:path";
-import { INTERNER, MANIFEST } from "../archive/manifest.ts";
+import { INTERNER, MANIFEST, sha256 } from "../archive/manifest.ts";
 import { hasCode, isMissing } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { statOf } from "./files.ts";
@@ -140,7 +140,7 @@ function readFound({ folder, ending }: ReferencePlace, path: string): FoundRefer
     if (isMissing(error)) return null;
     throw fromSystemError(error, "read the reference", file);
   }
-  const object = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+  const object = sha256(bytes);
   const found = { name: path.slice(0, -ending.length), file, object };
   try {
     return { ...found, reference: decodeReference(bytes, file), problem: null };

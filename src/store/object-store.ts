@@ -13,6 +13,7 @@
  */
 import { closeSync, openSync, readFileSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
+import { sha256 } from "../archive/manifest.ts";
 import { isMissing } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { Files, hashFile, namesIn, piecesOf, statOf } from "./files.ts";
@@ -92,7 +93,7 @@ export class ObjectStore {
   get(object: string): Uint8Array {
     const bytes = this.inPlace(object, (path) => readFileSync(path));
     if (bytes === null) throw missing(object);
-    if (new Bun.CryptoHasher("sha256").update(bytes).digest("hex") !== object) throw damaged(object);
+    if (sha256(bytes) !== object) throw damaged(object);
     return bytes;
   }
 

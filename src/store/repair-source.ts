@@ -1,10 +1,11 @@
-import { closeSync, type Dirent, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { closeSync, type Dirent, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../archive/manifest.ts";
 import { ArchiveSource } from "../archive/source.ts";
 import { compressFrame } from "../archive/zstd.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { hashFile, type Pause, piecesOf } from "./files.ts";
+import { openSource, readPart } from "./read-frame.ts";
 
 /** An object that is looked for: by its size, and by the raw bytes that it holds compressed. */
 export interface Wanted {
@@ -86,14 +87,14 @@ function* framesIn(path: string, wanted: ReadonlyMap<string, Wanted>, sizes: Rea
   const { frames, sizeBytes } = source;
   source.close();
   if (frames === null) return;
-  const file = openFile(path);
+  const file = openSource(path);
   try {
     const around: Uint8Array[] = [];
     for (const [number, { at, compressed }] of frames.entries()) {
       const isMember = number % 2 === 1;
       if (isMember && !sizes.has(compressed)) continue;
       const isLast = number === frames.length - 1;
-      const bytes = readPart(file, at, isLast ? sizeBytes - at : compressed);
+      const bytes = readPart(file, path, at, isLast ? sizeBytes - at : compressed);
       if (isMember) yield* ifWanted(bytes, wanted);
       else around.push(bytes);
     }
@@ -107,7 +108,7 @@ function* wholeFile(path: string, wanted: ReadonlyMap<string, Wanted>, sizes: Re
   if (!sizes.has(statSync(path).size)) return;
   const object = hashFile(path).sha256;
   if (!wanted.has(object)) return;
-  const file = openFile(path);
+  const file = openSource(path);
   try {
     yield { object, pieces: piecesOf(file, 0, Number.MAX_SAFE_INTEGER) };
   } finally {
@@ -120,9 +121,9 @@ function* compressedAgain(path: string, wanted: ReadonlyMap<string, Wanted>): Ge
   const { size } = statSync(path);
   const ofSize = [...wanted.values()].filter(({ raw }) => raw?.size === size);
   if (ofSize.length === 0) return;
-  const file = openFile(path);
+  const file = openSource(path);
   try {
-    const bytes = readPart(file, 0, size);
+    const bytes = readPart(file, path, 0, size);
     const hash = sha256(bytes);
     if (ofSize.some(({ raw }) => raw?.sha256 === hash)) yield* ifWanted(compressFrame(bytes), wanted);
   } finally {
@@ -133,23 +134,6 @@ function* compressedAgain(path: string, wanted: ReadonlyMap<string, Wanted>): Ge
 function* ifWanted(bytes: Uint8Array, wanted: ReadonlyMap<string, Wanted>): Generator<Found> {
   const object = sha256(bytes);
   if (wanted.has(object)) yield { object, pieces: [bytes] };
-}
-
-function openFile(path: string): number {
-  try {
-    return openSync(path, "r");
-  } catch (error) {
-    throw fromSystemError(error, "read the file", path);
-  }
-}
-
-function readPart(file: number, at: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  for (let count = -1; filled < length && count !== 0; filled += count) {
-    count = readSync(file, bytes, filled, length - filled, at + filled);
-  }
-  return bytes.subarray(0, filled);
 }
 
 /** The same, piece by piece and with pauses, for `Adding.putStream`. */
