@@ -15,9 +15,7 @@ export async function addFile(path: string, name: string, adding: Adding, pause:
 /** Store a folder: its files, folders and symbolic links, in the order of their paths. */
 export async function addFolder(path: string, name: string, adding: Adding, pause: Pause): Promise<Reference> {
   const members: Member[] = [];
-  for (const inside of pathsBelow(path)) {
-    members.push(await memberAt(join(path, inside), inside, adding, pause));
-  }
+  for await (const member of membersBelow(path, "", adding, pause)) members.push(member);
   refuseOddPaths(members, path, "take it out of the folder, or replace it");
   return sealReference({ fold_archive: REFERENCE_VERSION, name, kind: "folder", members, frame: null });
 }
@@ -28,8 +26,8 @@ function refuseOddPaths(members: readonly Member[], path: string, hint: string):
   if (problem !== null) throw new FoldError("usage", `${path} cannot be added: ${problem}`, hint);
 }
 
-/** Paths of all that is below a folder, with slashes; a folder before what is in it. */
-function* pathsBelow(folder: string, inside = ""): Generator<string> {
+/** All that is below a folder, by paths with slashes; a folder before what is in it. */
+async function* membersBelow(folder: string, inside: string, adding: Adding, pause: Pause): AsyncGenerator<Member> {
   let names: string[];
   try {
     names = readdirSync(join(folder, inside)).sort();
@@ -38,8 +36,9 @@ function* pathsBelow(folder: string, inside = ""): Generator<string> {
   }
   for (const name of names) {
     const path = inside === "" ? name : `${inside}/${name}`;
-    yield path;
-    if (lstatSync(join(folder, path)).isDirectory()) yield* pathsBelow(folder, path);
+    const member = await memberAt(join(folder, path), path, adding, pause);
+    yield member;
+    if (member.type === "folder") yield* membersBelow(folder, path, adding, pause);
   }
 }
 

@@ -1,6 +1,16 @@
 // What comes out of the store is what went in, byte for byte, whatever it was.
 import { describe, expect, test } from "bun:test";
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../../src/archive/manifest.ts";
 import { breathe } from "../../src/store/files.ts";
@@ -237,4 +247,14 @@ test("a folder with the state directory in it", async () => {
   await store.add(place, "around");
   await store.find("around").restore(join(folder, "around-back"), breathe);
   expect(readFileSync(join(folder, "around-back/text"), "utf8")).toBe("whale");
+});
+
+test("a file that goes while its folder is added is told as missing, or was read before", async () => {
+  const place = join(folder, "going");
+  mkdirSync(place);
+  for (const name of ["a", "b"]) writeFileSync(join(place, name), name);
+  const remove = (name: string) => () => Promise.resolve(rmSync(join(place, name), { force: true }));
+  expect((await newStore().add(place, "going", remove("a"))).reference.members.length).toBe(2);
+  writeFileSync(join(place, "a"), "a");
+  expect((await foldErrorOf(() => newStore().add(place, "going", remove("b")))).code).toBe("not_found");
 });
