@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { breathe } from "../../src/store/files.ts";
 import { statsOf } from "../../src/store/stats.ts";
 import { Store } from "../../src/store/store.ts";
+import { randomNumbers } from "../support/corpora.ts";
 import { foldText } from "../support/folds.ts";
 import { objectFiles } from "../support/stores.ts";
 import { memoryFolder } from "../support/temporary.ts";
@@ -15,11 +16,8 @@ const options = { max_dims: 2, min_volume: 1, shard: null };
 
 /** A text whose words follow each other as chance has it: numbers below 1, from a seed. */
 function madeUp(seed: number, sentences: number, prefix: string): string {
-  let state = seed;
-  const below = (limit: number) => {
-    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-    return Math.floor((state / 0x80000000) * limit);
-  };
+  const random = randomNumbers(seed);
+  const below = (limit: number) => Math.floor(random() * limit);
   const word = () =>
     `${prefix}${below(2) === 0 ? below(40) : below(4000)}`.replace(/\d/g, (d) => "abcdefghij"[Number(d)]);
   return Array.from({ length: sentences }, () => `${Array.from({ length: 8 }, word).join(" ")}.`).join("\n");
