@@ -22,6 +22,11 @@ export const environment = [
     meaning: "seconds without a sign of life after which a job is given to another worker; the same for all workers",
   },
   {
+    name: "FOLD_PARTS_AFTER",
+    initial: "5",
+    meaning: "seconds after which a job in the cloud begins to upload its finished parts, for whoever goes on with it",
+  },
+  {
     name: "FOLD_WHOLE_BELOW",
     initial: "1048576",
     meaning: "bytes below which an archive that a worker makes stays one file; larger ones become objects of the store",
@@ -48,6 +53,7 @@ export interface WorkConfig {
   readonly workerId: string;
   readonly heartbeat_ms: number;
   readonly grace_ms: number;
+  readonly partsAfter_ms: number;
   readonly whole_below_bytes: number;
 }
 
@@ -87,6 +93,7 @@ export function readWorkConfig(): WorkConfig {
     workerId: read("WORKER_ID") ?? hostname(),
     heartbeat_ms,
     grace_ms,
+    partsAfter_ms: secondsOf("FOLD_PARTS_AFTER", 5),
     whole_below_bytes: bytesOf("FOLD_WHOLE_BELOW", 1 << 20),
   };
 }
@@ -97,7 +104,10 @@ function bytesOf(name: "FOLD_WHOLE_BELOW", initial: number): number {
   throw new FoldError("usage", `${name} cannot be ${JSON.stringify(text)}`, "give a number of bytes, 0 or more");
 }
 
-function secondsOf(name: "HEARTBEAT_INTERVAL" | "HEARTBEAT_GRACE_PERIOD", initial: number): number {
+function secondsOf(
+  name: "HEARTBEAT_INTERVAL" | "HEARTBEAT_GRACE_PERIOD" | "FOLD_PARTS_AFTER",
+  initial: number,
+): number {
   const text = read(name) ?? String(initial);
   const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
   if (seconds > 0 && seconds <= MAX_SECONDS) return seconds * 1000;

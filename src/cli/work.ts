@@ -22,7 +22,7 @@ const RANDOM_CHARACTERS = 8;
 /** `fold work`: work off the jobs of a storage until nothing is left. */
 export async function execute({ flags }: CommandArguments<WorkFlags>, io: CommandIo): Promise<number> {
   const config = readWorkConfig();
-  const { workerId, heartbeat_ms } = config;
+  const { workerId, heartbeat_ms, partsAfter_ms } = config;
   const storage = storageConfig(flags, io, config);
   const worker = `${workerId}-${crypto.randomUUID().slice(0, RANDOM_CHARACTERS)}`;
   const quit = new AbortController();
@@ -38,6 +38,7 @@ export async function execute({ flags }: CommandArguments<WorkFlags>, io: Comman
     threads: flags.threads,
     budget_bytes: flags.memory ?? usualBudget(),
     heartbeat_ms,
+    partsAfter_ms,
     signal: AbortSignal.any([io.signal, quit.signal]),
     onEvent: (event) => {
       const entry = logEntry(event, new Date());

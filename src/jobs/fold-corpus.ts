@@ -44,6 +44,8 @@ export interface FoldRequest {
   readonly onPlan?: (plan: { tasks: number; resumed: number }) => void;
   /** Called on every chunk; `progress` is cheap to call at any time. */
   readonly onProgress?: (progress: () => FoldProgress) => void;
+  /** Called with the file of every part that was put into the work folder. */
+  readonly onPart?: (file: string) => void;
 }
 
 export interface FoldOutcome {
@@ -94,7 +96,10 @@ async function walkAll(run: FoldRun, request: FoldRequest, index: PhraseIndex, s
     },
     threads,
     Math.max(1, Math.min(request.threads, run.openTasks.length)),
-    (done) => run.queue.put(done),
+    (done) => {
+      if (done.spilled !== null) request.onPart?.(done.spilled.file);
+      run.queue.put(done);
+    },
   );
   run.runningOrthos = walk.runningOrthos;
   const stop = () => walk.stop();

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { formatLineage } from "../archive/lineage.ts";
-import { type FoldOptions, sha256 } from "../archive/manifest.ts";
+import { formatLineage, type Lineage } from "../archive/lineage.ts";
+import { sha256 } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
 import type { ArchiveIdentity } from "../archive/writer.ts";
 import { type Corpus, corpusOfText } from "../core/corpus.ts";
@@ -10,6 +10,8 @@ import type { Attempt, Storage } from "../storage/port.ts";
 import { findArchive } from "./find-archive.ts";
 import { type FoldProgress, foldCorpus } from "./fold-corpus.ts";
 import { copyChunks, type MergePlan, planMerge } from "./merge-archives.ts";
+import { PartsElsewhere } from "./parts-elsewhere.ts";
+import { workFolder } from "./spill.ts";
 import type { WalkThreads } from "./walk-threads.ts";
 
 const HASH_DIGITS = 12;
@@ -17,7 +19,8 @@ const HASH_DIGITS = 12;
 /** With what an attempt is run. */
 export interface RunSettings {
   readonly storage: Storage;
-  readonly options: FoldOptions;
+  /** Where folders do not last: finished parts of a job are put aside once it has run for so long. */
+  readonly partsAfter_ms: number;
   readonly threads: number;
   readonly keptThreads: WalkThreads;
   readonly signal: AbortSignal;
@@ -42,8 +45,11 @@ async function foldText(attempt: Attempt, settings: RunSettings): Promise<string
   if (corpus.words.length === 0) {
     throw new FoldError("empty", `${name} holds no words`, "a text needs at least one sentence of letters");
   }
-  const lineage = formatLineage({ kind: "text", name });
-  return fold(attempt, { name, lineage, sources: [{ name, ...counts }], options: settings.options }, corpus, settings);
+  const { shard } = attempt.options;
+  const text: Lineage = { kind: "text", name };
+  const lineage: Lineage = shard === null ? text : { kind: "shard", of: text, shard: shard.number, shards: shard.of };
+  const identity = { name, lineage: formatLineage(lineage), sources: [{ name, ...counts }], options: attempt.options };
+  return await fold(attempt, identity, corpus, settings);
 }
 
 async function mergeArchives(attempt: Attempt, settings: RunSettings): Promise<string> {
@@ -69,18 +75,27 @@ function nameHash({ sentences, lineage }: MergePlan): string {
 async function fold(attempt: Attempt, identity: ArchiveIdentity, corpus: Corpus, settings: RunSettings) {
   const path = archivePath(attempt);
   if (await isFinished(path, identity, corpus)) return path;
-  const { threads, keptThreads, signal, onPlan, onProgress } = settings;
-  await foldCorpus({
-    ...identity,
-    corpus,
-    threads,
-    keptThreads,
-    archive: path,
-    fresh: false,
-    signal,
-    onPlan,
-    onProgress,
-  });
+  const { storage, partsAfter_ms, threads, keptThreads, signal, onPlan, onProgress } = settings;
+  const parts = storage.keepsFolders ? null : new PartsElsewhere(storage, attempt, workFolder(path), partsAfter_ms);
+  await parts?.fetch();
+  let isDone = false;
+  try {
+    await foldCorpus({
+      ...identity,
+      corpus,
+      threads,
+      keptThreads,
+      archive: path,
+      fresh: false,
+      signal,
+      onPlan,
+      onProgress,
+      onPart: (file) => parts?.put(file),
+    });
+    isDone = true;
+  } finally {
+    await parts?.end(isDone);
+  }
   return path;
 }
 

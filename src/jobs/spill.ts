@@ -85,9 +85,12 @@ function isWhole(chunk: SpilledChunk): boolean {
   }
 }
 
+/** The file that tells of which fold the parts in a folder are. */
+export const KEY_FILE = "key";
+
 /** Make the folder, or find it as a run with the same key left it. Anything else in it is thrown away. */
 export function openSpill(folder: string, key: string): { isResumed: boolean } {
-  const keyFile = join(folder, "key");
+  const keyFile = join(folder, KEY_FILE);
   try {
     const found = readKey(keyFile);
     if (found === key) return { isResumed: true };
@@ -112,7 +115,7 @@ function readKey(keyFile: string): string | null {
 
 /** True when a run for this archive has left parts to go on from. */
 export function hasWork(archive: string): boolean {
-  return readKey(join(workFolder(archive), "key")) !== null;
+  return readKey(join(workFolder(archive), KEY_FILE)) !== null;
 }
 
 /** Where the finished parts of an archive wait until it is whole. */

@@ -40,6 +40,8 @@ export interface WorkRequest {
   /** Memory that this process may take, in bytes. */
   readonly budget_bytes: number;
   readonly heartbeat_ms: number;
+  /** See RunSettings. */
+  readonly partsAfter_ms: number;
   /** Aborted: finish safely, then come to an end. */
   readonly signal: AbortSignal;
   readonly onEvent: (event: WorkEvent) => void;
@@ -66,7 +68,7 @@ export async function work(request: WorkRequest): Promise<WorkSummary> {
   try {
     return await worker.run();
   } finally {
-    worker.close();
+    await worker.close();
   }
 }
 
@@ -94,9 +96,10 @@ class WorkLoop {
     });
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.heart.close();
     this.threads.close();
+    await this.storage.close();
   }
 
   async run(): Promise<WorkSummary> {
@@ -176,13 +179,13 @@ class WorkLoop {
   }
 
   private runAttempt(attempt: Attempt, signal: AbortSignal): Promise<string> {
-    const { options, threads: wanted, budget_bytes, onEvent } = this.request;
+    const { threads: wanted, partsAfter_ms, budget_bytes, onEvent } = this.request;
     const { threads, need_bytes } = planMemory(attempt, wanted, budget_bytes);
     onEvent({ kind: "claimed", attempt, threads, need_bytes });
     if (threads < wanted) onEvent({ kind: "smaller", attempt, threads, budget_bytes });
     return runAttempt(attempt, {
       storage: this.storage,
-      options,
+      partsAfter_ms,
       threads,
       keptThreads: this.threads,
       signal,

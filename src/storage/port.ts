@@ -19,6 +19,12 @@ export interface Storage {
   readonly place: string;
 
   /**
+   * Whether an attempt finds the files of the one before it in its folder. Where it does not, the worker puts aside
+   * what is finished with spillChunk while it goes on.
+   */
+  readonly keepsFolders: boolean;
+
+  /**
    * Take the next job that is waiting, as a new attempt; null when none is.
    *
    * Each job goes to one claimer, however many ask at once. Texts come before merges; of merges, the two smallest
@@ -104,6 +110,9 @@ export interface Storage {
 
   /** Take a waiting job out, or end a running one: its worker finds its lease lost. Its text is put aside. */
   cancelJob(id: string): Answer<void>;
+
+  /** Let go of connections; nothing is called after it. */
+  close(): Answer<void>;
 }
 
 /** A job fails for good after so many attempts, crashes included. */
@@ -112,7 +121,7 @@ export const MAX_ATTEMPTS = 3;
 /** Which jobs a worker takes. */
 export interface JobWanted {
   readonly worker: string;
-  /** Options of the archives that jobs make; a merge takes only archives that have the same. */
+  /** Options for jobs that bring none of their own; a merge takes only archives that have the same. */
   readonly options: FoldOptions;
   /** Merge archives two by two once no text waits. */
   readonly merges: boolean;
@@ -135,6 +144,8 @@ export interface Attempt {
   /** Number of this attempt, from 1. */
   readonly number: number;
   readonly worker: string;
+  /** Of the archive that is to be made. */
+  readonly options: FoldOptions;
   /** Of a text: its size. Of a merge: what the sentences of both archives take, encoded. */
   readonly size_bytes: number;
   /** Names of the archives to be merged; none for a text. */

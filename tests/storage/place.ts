@@ -6,7 +6,15 @@ import type { FoldOptions } from "../../src/archive/manifest.ts";
 import { Archive } from "../../src/archive/reader.ts";
 import { ArchiveWriter } from "../../src/archive/writer.ts";
 import { corpusOfText } from "../../src/core/corpus.ts";
-import type { ArchiveEntry, Attempt, JobEntry, JobFailure, JobWanted, Storage } from "../../src/storage/port.ts";
+import type {
+  Answer,
+  ArchiveEntry,
+  Attempt,
+  JobEntry,
+  JobFailure,
+  JobWanted,
+  Storage,
+} from "../../src/storage/port.ts";
 import { foldErrorOf } from "../support/folds.ts";
 
 /** An attempt that was not heard of for so long is lost. */
@@ -23,7 +31,7 @@ export interface Place {
   /** Whether a user can put a text of that name in at all. */
   canHold(name: string): boolean;
   /** Let time pass, for all handles of this process. */
-  pass(time_ms: number): void;
+  pass(time_ms: number): Answer<void>;
   /** What is in the storage that belongs to no job and no archive. */
   leftovers(): Promise<string[]>;
   /** Damage a published archive. */

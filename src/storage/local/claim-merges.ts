@@ -74,7 +74,7 @@ async function claimPair(
   layout: Layout,
   shelf: ArchiveShelf,
   clock: Clock,
-  { worker }: JobWanted,
+  wanted: JobWanted,
   pair: readonly [ArchiveEntry, ArchiveEntry],
 ): Promise<Attempt | null> {
   const archives = pair.map(({ name }) => name);
@@ -89,13 +89,13 @@ async function claimPair(
     size_bytes: sentencesOf(pair),
     failures: 0,
     number: 1,
-    worker,
+    worker: wanted.worker,
   };
   makeSubfolder(folder);
   try {
     writeFirstRecord(folder, record);
     const isComplete = archives.every((name, number) => shelf.take(name, inputBase(folder, number)));
-    if (isComplete) return attemptOf(folder, record, worker);
+    if (isComplete) return attemptOf(folder, record, wanted);
   } catch (error) {
     // Suspended for so long that recovery has put all back and tidied the folder away.
     if (!existsSync(folder)) return null;

@@ -56,7 +56,7 @@ export class TextClaims {
     };
     return inNewFolder(folder, () => {
       writeFirstRecord(folder, record);
-      return moveQuickly(text, join(folder, SOURCE)) ? attemptOf(folder, record, wanted.worker) : null;
+      return moveQuickly(text, join(folder, SOURCE)) ? attemptOf(folder, record, wanted) : null;
     });
   }
 }

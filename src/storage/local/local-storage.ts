@@ -49,6 +49,7 @@ const CHUNKS = "chunks";
  */
 export class LocalStorage implements Storage {
   readonly place: string;
+  readonly keepsFolders = true;
   private readonly layout: Layout;
   private readonly shelf: ArchiveShelf;
   private readonly texts: TextClaims;
@@ -102,7 +103,7 @@ export class LocalStorage implements Storage {
         release(this.layout.inProcess, own.path, own.id);
         throw error;
       }
-      return attemptOf(own.path, next, wanted.worker);
+      return attemptOf(own.path, next, wanted);
     }
     return null;
   }
@@ -273,6 +274,10 @@ export class LocalStorage implements Storage {
     const record = attempt === null ? null : readRecord(attempt.folder);
     if (attempt === null || record === null) throw unknownJob(id, "waiting or running");
     await this.putAside.put(attempt.folder, { ...record, worker: null }, CANCELLED);
+  }
+
+  close(): void {
+    // Nothing is held open.
   }
 }
 

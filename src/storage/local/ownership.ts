@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { FoldError } from "../../errors.ts";
-import type { Attempt } from "../port.ts";
+import type { Attempt, JobWanted } from "../port.ts";
 import { move, remove } from "./files.ts";
 import {
   folderPath,
@@ -35,9 +35,9 @@ export function release(inProcess: string, folder: string, id: string): void {
 }
 
 /** The attempt of an owned folder. */
-export function attemptOf(folder: string, record: JobRecord, worker: string): Attempt {
+export function attemptOf(folder: string, record: JobRecord, { worker, options }: JobWanted): Attempt {
   const { id, kind, name, number, size_bytes, archives } = record;
-  return { id, kind, name, number, worker, size_bytes, archives, folder };
+  return { id, kind, name, number, worker, options, size_bytes, archives, folder };
 }
 
 /** Do something in an attempt's folder; when that fails because the folder is another's now, say so. */

@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { type Case, claim, codeOf, finish, idOf, textsIn, wanted } from "../place.ts";
+import { type Case, claim, codeOf, finish, idOf, textsIn, usualOptions, wanted } from "../place.ts";
 import { claimAllElsewhere } from "../processes.ts";
 
 const text = "one two three. four five six.\n";
@@ -35,6 +35,7 @@ export const claimCases: readonly Case[] = [
         name: "novels/book",
         number: 1,
         worker: "worker-7",
+        options: usualOptions,
         size_bytes: text.length,
         archives: [],
       });
@@ -138,16 +139,17 @@ export const claimCases: readonly Case[] = [
     },
   },
   {
-    name: "a new text under the name of one that is at work waits, and buries nothing",
+    name: "a new text under the name of one that is at work buries nothing",
     run: async (place) => {
       await place.putText("book", text);
       const storage = place.open();
       const first = await claim(storage);
       await place.putText("book", "quite another text.\n");
-      expect(await place.open().claimNextJob(wanted())).toBeNull();
+      // A backend may give it out at once, or let it wait until the name is free.
+      const early = await place.open().claimNextJob(wanted());
       expect(new TextDecoder().decode(await storage.readText(first))).toBe(text);
       const entry = await finish(storage, first);
-      const other = await finish(storage, await claim(place.open()));
+      const other = await finish(storage, early ?? (await claim(storage)));
       expect(entry.name).toBe("book");
       expect(other.name).not.toBe("book");
       const listed = await storage.listArchives();

@@ -48,7 +48,7 @@ export const completionCases: readonly Case[] = [
         () => storage.failJob(attempt, { ...failure, isFinal: true }),
       ];
       for (const act of late) expect(await codeOf(act)).toBe("lease_lost");
-      place.pass(GRACE_MS + 1_000);
+      await place.pass(GRACE_MS + 1_000);
       expect(await place.open().reclaimStale()).toBe(0);
       expect(await codeOf(() => storage.cancelJob(attempt.id))).toBe("not_found");
       expect(await place.open().listArchives()).toEqual([entry]);
@@ -104,7 +104,7 @@ export const completionCases: readonly Case[] = [
       await place.putText("book", text);
       const storage = place.open();
       const attempt = await claim(storage);
-      place.pass(GRACE_MS * 2);
+      await place.pass(GRACE_MS * 2);
       await finish(storage, attempt);
       expect(await place.open().reclaimStale()).toBe(0);
       expect(await textsIn(storage)).toEqual(["book"]);

@@ -11,7 +11,7 @@ interface Loss {
 }
 
 async function reclaim(place: Place): Promise<Storage> {
-  place.pass(GRACE_MS + 1_000);
+  await place.pass(GRACE_MS + 1_000);
   const storage = place.open();
   expect(await storage.reclaimStale()).toBe(1);
   return storage;
@@ -117,7 +117,7 @@ function lostLeaseCase({ name, lose }: Loss): Case {
         }
       }
       if (successor !== null) await finish(storage, successor);
-      place.pass(GRACE_MS + 1_000);
+      await place.pass(GRACE_MS + 1_000);
       await storage.reclaimStale();
       expect(existsSync(attempt.folder)).toBe(false);
     },

@@ -15,7 +15,7 @@ export const mergeFailureCases: readonly Case[] = [
       expect(await storage.claimNextJob(wanted())).toBeNull();
       const second = await claim(storage, merges);
       expect([second.id, second.number, second.archives]).toEqual([first.id, 2, first.archives]);
-      place.pass(GRACE_MS + 1_000);
+      await place.pass(GRACE_MS + 1_000);
       expect(await place.open().reclaimStale()).toBe(1);
       expect((await storage.listJobs())[0].failures).toBe(1);
       const third = await claim(storage, { ...merges, id: first.id });
@@ -62,7 +62,7 @@ export const mergeFailureCases: readonly Case[] = [
       const before = await storage.listArchives();
       expect(await storage.failJob(await claim(storage, merges), failure)).toBe(false);
       await claim(storage, merges);
-      place.pass(GRACE_MS + 1_000);
+      await place.pass(GRACE_MS + 1_000);
       await storage.reclaimStale();
       expect(await storage.failJob(await claim(storage, merges), failure)).toBe(true);
       expect(await place.open().listArchives()).toEqual(before);

@@ -2,7 +2,8 @@ import { expect } from "bun:test";
 import { parseLineage } from "../../../src/archive/lineage.ts";
 import type { FoldOptions } from "../../../src/archive/manifest.ts";
 import { Archive } from "../../../src/archive/reader.ts";
-import { type Case, claim, finish, leavesOf, publish, textsIn, usualOptions, wanted } from "../place.ts";
+import type { FoldError } from "../../../src/errors.ts";
+import { type Case, claim, finish, leavesOf, publish, usualOptions, wanted } from "../place.ts";
 
 /** A text that takes the more room in an archive, the larger the number. */
 export function textOfSize(number: number): string {
@@ -129,12 +130,22 @@ export const mergeCases: readonly Case[] = [
       await place.damage("text-1");
       await place.putText("text-4", textOfSize(4));
       const storage = place.open();
-      await finish(storage, await claim(storage, merges));
-      const merge = await claim(storage, merges);
-      expect([...merge.archives]).toEqual(["text-2", "text-3"]);
-      await finish(storage, merge);
-      await finish(storage, await claim(storage, merges));
-      expect(await textsIn(storage)).toEqual(["text-2", "text-3", "text-4"]);
+      for (let tries = 0; tries < 10; tries++) {
+        const attempt = await storage.claimNextJob(wanted(merges));
+        if (attempt === null) break;
+        try {
+          await finish(storage, attempt);
+        } catch (error) {
+          // A backend that does not look at archives before they are needed finds out here.
+          expect(error).toMatchObject({ code: "corrupt" });
+          const { code, message, hint } = error as FoldError;
+          await storage.failJob(attempt, { code, message, hint, isFinal: true });
+        }
+      }
+      const archives = await storage.listArchives();
+      expect(archives.map(({ lineage }) => leavesOf(parseLineage(lineage)).sort())).toEqual([
+        ["text-2", "text-3", "text-4"],
+      ]);
     },
   },
 ];

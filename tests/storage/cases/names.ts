@@ -71,7 +71,7 @@ export const nameCases: readonly Case[] = [
         const id = jobs.find((job) => job.name === name)?.id ?? "";
         expect((await claim(storage, { id })).name).toBe(name);
       }
-      place.pass(10 ** 9);
+      await place.pass(10 ** 9);
       expect(await storage.reclaimStale()).toBe(names.length);
       for (const _ of names) await finish(storage, await claim(storage));
       expect(await textsIn(place.open())).toEqual([...names].sort());

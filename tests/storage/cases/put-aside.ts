@@ -43,7 +43,7 @@ export const putAsideCases: readonly Case[] = [
       expect(await storage.failJob(await claim(storage), { ...failure, isFinal: true })).toBe(true);
       const ugly = { id: await idOf(storage, "ugly") };
       await claim(storage, ugly);
-      place.pass(GRACE_MS + 1_000);
+      await place.pass(GRACE_MS + 1_000);
       expect(await storage.reclaimStale()).toBe(1);
       expect(await storage.failJob(await claim(storage, ugly), failure)).toBe(false);
       expect(await storage.failJob(await claim(storage, ugly), failure)).toBe(true);
@@ -126,9 +126,13 @@ export const putAsideCases: readonly Case[] = [
       const id = await idOf(storage, "book");
       await storage.failJob(await claim(storage), { ...failure, isFinal: true });
       await place.putText("book", "new words.\n");
-      expect(await codeOf(() => storage.retryJob(id))).toBe("usage");
+      // A backend in which names are places refuses; in another one both wait.
+      const refusal = await codeOf(() => storage.retryJob(id)).catch(() => null);
+      expect([null, "usage"]).toContain(refusal);
       expect(await textsIn(storage)).toEqual(["book", "book"]);
-      expect(new TextDecoder().decode(await storage.readText(await claim(storage)))).toBe("new words.\n");
+      const other = (await storage.listJobs()).find((job) => job.id !== id);
+      const newer = await claim(storage, refusal === null ? { id: other?.id ?? "" } : {});
+      expect(new TextDecoder().decode(await storage.readText(newer))).toBe("new words.\n");
     },
   },
 ];

@@ -11,10 +11,10 @@ export const staleCases: readonly Case[] = [
       await place.putText("book", text);
       const storage = place.open();
       const attempt = await claim(storage);
-      place.pass(most);
+      await place.pass(most);
       expect(await place.open().reclaimStale()).toBe(0);
       expect(await storage.claimNextJob(wanted())).toBeNull();
-      place.pass(20_000);
+      await place.pass(20_000);
       expect(await place.open().reclaimStale()).toBe(1);
       expect(await storage.listJobs()).toEqual([
         { ...(await storage.listJobs())[0], state: "waiting", failures: 1, worker: null, heartbeat_age_ms: null },
@@ -32,16 +32,16 @@ export const staleCases: readonly Case[] = [
       const storage = place.open();
       const attempt = await claim(storage);
       for (let i = 1; i <= 3; i++) {
-        place.pass(most);
+        await place.pass(most);
         await storage.heartbeat(attempt, { share: i / 4, orthos: i });
         expect(await place.open().reclaimStale()).toBe(0);
         expect((await place.open().listJobs())[0].progress).toEqual({ share: i / 4, orthos: i });
       }
-      place.pass(most);
+      await place.pass(most);
       const age_ms = (await place.open().listJobs())[0].heartbeat_age_ms ?? Number.NaN;
       expect(age_ms).toBeGreaterThanOrEqual(most);
       expect(age_ms).toBeLessThan(GRACE_MS);
-      place.pass(20_000);
+      await place.pass(20_000);
       expect(await place.open().reclaimStale()).toBe(1);
       expect((await storage.listJobs())[0].progress).toBeNull();
     },
@@ -52,7 +52,7 @@ export const staleCases: readonly Case[] = [
       const storage = place.open();
       for (let i = 0; i < 20; i++) await place.putText(`text-${i}`, text);
       for (let i = 0; i < 20; i++) await claim(storage);
-      place.pass(GRACE_MS + 1_000);
+      await place.pass(GRACE_MS + 1_000);
       const freed = await Promise.all(Array.from({ length: 10 }, () => place.open().reclaimStale()));
       expect(freed.reduce((sum, count) => sum + count)).toBe(20);
       expect((await storage.listJobs()).map(({ state, failures }) => [state, failures])).toEqual(
@@ -66,7 +66,7 @@ export const staleCases: readonly Case[] = [
       await place.putText("book", text);
       const storage = place.open();
       await storage.spillChunk(await claim(storage), "part-0", new Uint8Array([1, 2, 3]));
-      place.pass(GRACE_MS + 1_000);
+      await place.pass(GRACE_MS + 1_000);
       await place.open().reclaimStale();
       const next = await claim(place.open());
       expect(await storage.readChunk(next, "part-0")).toEqual(new Uint8Array([1, 2, 3]));
@@ -81,7 +81,7 @@ export const staleCases: readonly Case[] = [
       const storage = place.open();
       for (let i = 1; i <= 3; i++) {
         expect((await claim(storage)).number).toBe(i);
-        place.pass(GRACE_MS + 1_000);
+        await place.pass(GRACE_MS + 1_000);
         expect(await place.open().reclaimStale()).toBe(1);
         expect((await storage.listJobs())[0].failures).toBe(i);
       }
