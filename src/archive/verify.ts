@@ -1,7 +1,7 @@
 import { CorpusBuilder } from "../core/corpus.ts";
 import { betterOrtho, canonicalLine, compareOrthos, type Ortho } from "../core/optimal.ts";
 import { addShapes, cellsOf, type ShapeCounts, volumeOf } from "../core/shapes.ts";
-import { FoldError, fromSystemError } from "../errors.ts";
+import { FoldError } from "../errors.ts";
 import { type Chunk, decodeChunk } from "./chunk.ts";
 import { decodeInterner, encodeInterner } from "./interner.ts";
 import {
@@ -15,6 +15,7 @@ import {
   sha256,
 } from "./manifest.ts";
 import { Archive } from "./reader.ts";
+import { tarSha256ByFzstd } from "./second-decoder.ts";
 import { tailSize } from "./seek-table.ts";
 import { ArchiveSource } from "./source.ts";
 import { BLOCK, tarHeader, tarPadding } from "./tar.ts";
@@ -158,23 +159,15 @@ class ArchiveCheck {
 
   /** Decode the file once more with fzstd: what one decoder lets pass the other may not. */
   async decodeAgain(): Promise<void> {
-    const { Decompress } = await import("fzstd");
-    const hash = new Bun.CryptoHasher("sha256");
-    const decoder = new Decompress((piece) => hash.update(piece));
     this.tell("decoding again");
+    let again: string;
     try {
-      for await (const piece of Bun.file(this.path).stream()) {
-        this.stopIfAsked();
-        decoder.push(piece);
-      }
-      decoder.push(new Uint8Array(0), true);
+      again = await tarSha256ByFzstd(this.path, () => this.stopIfAsked());
     } catch (error) {
-      if (error instanceof FoldError) throw error;
-      if (error instanceof Error && "syscall" in error) throw fromSystemError(error, "read the archive", this.path);
-      this.problem(`${this.path} cannot be decoded by fzstd: ${error instanceof Error ? error.message : error}`);
+      if (!(error instanceof FoldError) || error.code !== "corrupt") throw error;
+      this.problem(error.message);
       return;
     }
-    const again = hash.digest("hex");
     if (this.tarSha256 !== null && again !== this.tarSha256) {
       this.problem(`${this.path} is decoded differently by fzstd: SHA-256 ${again} instead of ${this.tarSha256}`);
     }

@@ -12,10 +12,10 @@ import { ReferencedArchive } from "../../store/referenced.ts";
 import { Store } from "../../store/store.ts";
 import { type StoredArchive, WHOLE_ENDING } from "../../store/stored-archive.ts";
 import { WholeArchive } from "../../store/whole.ts";
+import { pathOfName } from "../names.ts";
 import type { ArchiveEntry } from "../port.ts";
 import { makeFolder, move, storeFiles } from "./files.ts";
 import { filesBelow } from "./layout.ts";
-import { pathOfName } from "./names.ts";
 
 /** The forms in which an archive stands on the shelf, the one that is looked for first in front. */
 const FORMS = [

@@ -1,11 +1,11 @@
 import { FoldError } from "../../errors.ts";
 import { TAKEN_ENDING } from "../../store/layout.ts";
 import { WHOLE_ENDING } from "../../store/stored-archive.ts";
+import { pathOfName } from "../names.ts";
 import type { ArchiveEntry, Attempt } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
 import { move, moveQuickly, remove } from "./files.ts";
 import { keptAt, resultBase } from "./kept.ts";
-import { pathOfName } from "./names.ts";
 import { asOwner, isOwned, lost, whileOwner } from "./ownership.ts";
 import { shelve } from "./shelving.ts";
 

@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { FoldError } from "../../errors.ts";
+import { pathOfName } from "../names.ts";
 import type { JobEntry, JobFailure } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
 import { pairKey, type RefusedPairs } from "./claim-merges.ts";
 import { makeFolder, move, readIfThere, remove, writeWhole } from "./files.ts";
 import { filesBelow, type Layout } from "./layout.ts";
-import { pathOfName } from "./names.ts";
 import { SOURCE } from "./ownership.ts";
 import { putBack } from "./shelving.ts";
 import { type JobRecord, parse, workFolders } from "./work-folder.ts";

@@ -1,7 +1,7 @@
 // Names as paths below a folder.
 import { expect, test } from "bun:test";
 import { idOfInput } from "../../src/storage/local/layout.ts";
-import { pathOfName } from "../../src/storage/local/names.ts";
+import { pathOfName } from "../../src/storage/names.ts";
 
 const long = "é".repeat(200);
 
