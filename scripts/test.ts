@@ -1,9 +1,11 @@
 // npm test: builds dist/fold, runs the tests against it and ends with the line "N passed, N failed".
-// `npm test -- tests/tidy.test.ts -t name` passes its arguments on to bun test.
+// `npm test -- tests/tidy.test.ts -t name` passes its arguments on to bun test. Servers that its tests need, and that
+// the environment does not name, run for as long as it does.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.ts";
 import { root } from "./compile.ts";
+import { Servers } from "./servers.ts";
 
 interface Counts {
   readonly passed: number;
@@ -14,6 +16,7 @@ interface Counts {
 const report = join(root, "dist", "junit.xml");
 // Against tests that hang: a busy machine may take ten times as long as a free one.
 const test_timeout_ms = 300_000;
+const INTERRUPTED = 130;
 
 /** The counts of the report's outermost element; undefined when the run ended before there was a report. */
 async function readReport(): Promise<Counts | undefined> {
@@ -27,8 +30,34 @@ async function readReport(): Promise<Counts | undefined> {
   return { passed: count("tests") - failed - skipped, failed, skipped };
 }
 
+/** Whether the tests asked for may need servers: only some folders' do, and without a path all are run. */
+function needServers(args: readonly string[]): boolean {
+  const paths = args.filter((arg) => /^(\.\/)?tests\b/.test(arg));
+  return paths.length === 0 || paths.some((path) => /tests\/?$|tests\/(db|s3|storage|cloud|run)\b/.test(path));
+}
+
 async function main(): Promise<number> {
-  await build();
+  const args = process.argv.slice(2);
+  const servers = needServers(args) ? Servers.start() : null;
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  try {
+    await build();
+    const variables = (await servers?.variables()) ?? {};
+    if (controller.signal.aborted) return INTERRUPTED;
+    const exitCode = await runTests(args, variables, controller.signal);
+    return controller.signal.aborted ? INTERRUPTED : exitCode;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return 1;
+  } finally {
+    await servers?.stop();
+  }
+}
+
+async function runTests(args: readonly string[], variables: Record<string, string>, signal: AbortSignal) {
   // A report of an earlier run must not be taken for this one's.
   rmSync(report, { force: true });
   const tests = Bun.spawn(
@@ -39,9 +68,9 @@ async function main(): Promise<number> {
       `--timeout=${test_timeout_ms}`,
       "--reporter=junit",
       `--reporter-outfile=${report}`,
-      ...process.argv.slice(2),
+      ...args,
     ],
-    { cwd: root, stdio: ["ignore", "inherit", "inherit"] },
+    { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...variables }, signal },
   );
   const exitCode = await tests.exited;
   const counts = (await readReport()) ?? { passed: 0, failed: 0, skipped: 0 };

@@ -1,0 +1,92 @@
+// The servers that tests and long runs need: those that the environment names are used, the others are started here.
+import { existsSync, mkdtempSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "./compile.ts";
+
+/** What can be started: a script under scripts/servers, and the variable that names a server that runs already. */
+const known = [
+  { name: "postgres", variable: "DATABASE_URL" },
+  { name: "spaces", variable: "DO_SPACES_ENDPOINT" },
+] as const;
+
+interface Started {
+  readonly name: string;
+  readonly script: string;
+  readonly folder: string;
+  /** Its export lines; rejected when it does not come up. */
+  readonly exports: Promise<string>;
+}
+
+/** Servers that were started by this process, and are stopped by it. */
+export class Servers {
+  private constructor(private readonly started: readonly Started[]) {}
+
+  /** Start what the environment does not name, all at once; `variables` waits for them. */
+  static start(): Servers {
+    const missing = known.filter(({ name, variable }) => !process.env[variable] && existsSync(scriptOf(name)));
+    return new Servers(
+      missing.map(({ name, variable }) => {
+        // Not under TMPDIR: the names of the sockets in there must stay short.
+        const folder = mkdtempSync(`/tmp/fold-${name}-`);
+        const script = scriptOf(name);
+        const exports = up(script, folder, variable);
+        // It may fail before somebody asks.
+        exports.catch(() => {});
+        return { name, script, folder, exports };
+      }),
+    );
+  }
+
+  /**
+   * What the environment of a test run needs besides its own, once all servers are up.
+   *
+   * @throws Error that says what to set, when one does not come up
+   */
+  async variables(): Promise<Record<string, string>> {
+    const texts = await Promise.all(this.started.map(({ exports }) => exports));
+    return Object.fromEntries(texts.flatMap((text) => [...variablesOf(text)]));
+  }
+
+  /** Stop them all; what does not stop is told. */
+  async stop(): Promise<void> {
+    await Promise.all(
+      this.started.map(async ({ name, script, folder, exports }) => {
+        await exports.catch(() => {});
+        const { exitCode, stderr } = await runScript(script, "down", folder);
+        if (exitCode !== 0) console.error(`${name} in ${folder} was not stopped:\n${stderr}`);
+      }),
+    );
+  }
+}
+
+function scriptOf(name: string): string {
+  return join(root, "scripts", "servers", `${name}.sh`);
+}
+
+async function up(script: string, folder: string, variable: string): Promise<string> {
+  const { exitCode, stdout, stderr } = await runScript(script, "up", folder);
+  if (exitCode === 0) return stdout;
+  throw new Error(
+    `${stderr}${script} could not start a server (it needs Debian and root)\n` +
+      `set ${variable}, and what goes with it, to name one that runs`,
+  );
+}
+
+async function runScript(script: string, verb: "up" | "down", folder: string) {
+  // In a group of its own: Ctrl-C in the terminal stops the run, and the run stops the servers.
+  const run = Bun.spawn([script, verb, folder], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    detached: true,
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
+  return { exitCode, stdout, stderr };
+}
+
+/** The names and values of lines `export NAME=VALUE`; a value may stand in single quotes. */
+function* variablesOf(text: string): Generator<[string, string]> {
+  for (const [, name, quoted, plain] of text.matchAll(/^export (\w+)=(?:'(.*)'|(.*))$/gm)) {
+    yield [name!, quoted ?? plain ?? ""];
+  }
+}
