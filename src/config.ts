@@ -31,6 +31,41 @@ export const environment = [
     initial: "1048576",
     meaning: "bytes below which an archive that a worker makes stays one file; larger ones become objects of the store",
   },
+  {
+    name: "DO_SPACES_ENDPOINT",
+    initial: "none",
+    meaning: "the URL of Spaces, for instance https://nyc3.digitaloceanspaces.com",
+  },
+  { name: "DO_SPACES_REGION", initial: "none", meaning: "the region of Spaces, for instance nyc3" },
+  { name: "DO_SPACES_ACCESS_KEY", initial: "none", meaning: "the key for Spaces" },
+  { name: "DO_SPACES_SECRET_KEY", initial: "none", meaning: "its secret" },
+  { name: "DO_SPACES_BUCKET_INPUT", initial: "fold-input", meaning: "the bucket for texts" },
+  { name: "DO_SPACES_BUCKET_RESULTS", initial: "fold-results", meaning: "the bucket for archives" },
+  {
+    name: "DO_SPACES_BUCKET_TEMP",
+    initial: "fold-temp",
+    meaning: "the bucket for what running jobs have finished; its objects go after 30 days",
+  },
+  {
+    name: "DO_SPACES_INPUT_BUCKET",
+    initial: "fold-input",
+    meaning: "the same as DO_SPACES_BUCKET_INPUT, where that is not set",
+  },
+  {
+    name: "DO_SPACES_ARCHIVE_BUCKET",
+    initial: "fold-results",
+    meaning: "the same as DO_SPACES_BUCKET_RESULTS, where that is not set",
+  },
+  {
+    name: "DO_SPACES_ALLOW_HTTP",
+    initial: "not set",
+    meaning: "set to 1: Spaces without TLS, also on other machines than this one",
+  },
+  {
+    name: "LOCAL_CACHE_DIR",
+    initial: "/tmp/fold_cache",
+    meaning: "the folder that keeps copies of what was downloaded; it may be wiped at any time",
+  },
   { name: "NO_COLOR", initial: "not set", meaning: "set to anything: no colour, not even on a terminal" },
   { name: "COLUMNS", initial: "the terminal's, else 80", meaning: "the width that grids and tables fit into" },
   { name: "FOLD_DEBUG", initial: "not set", meaning: "set to 1: an error that fold does not know prints its stack" },
@@ -57,8 +92,10 @@ export interface WorkConfig {
   readonly whole_below_bytes: number;
 }
 
+type VariableName = (typeof environment)[number]["name"];
+
 /** A variable of the environment; one that is set to nothing counts as not set. */
-function read(name: (typeof environment)[number]["name"]): string | undefined {
+function read(name: VariableName): string | undefined {
   return process.env[name] || undefined;
 }
 
@@ -96,6 +133,77 @@ export function readWorkConfig(): WorkConfig {
     partsAfter_ms: secondsOf("FOLD_PARTS_AFTER", 5),
     whole_below_bytes: bytesOf("FOLD_WHOLE_BELOW", 1 << 20),
   };
+}
+
+/** Where the objects are, and the keys to them. */
+export interface SpacesConfig {
+  /** An http or https URL without a path. */
+  readonly endpoint: string;
+  readonly region: string;
+  readonly accessKey: string;
+  /** Must never get into a message, a log or an argument. */
+  readonly secretKey: string;
+  readonly buckets: { readonly input: string; readonly results: string; readonly temp: string };
+  readonly cacheDir: string;
+}
+
+/**
+ * Reads what is needed to reach Spaces.
+ *
+ * @throws FoldError `usage` that says what to set
+ */
+export function readSpacesConfig(): SpacesConfig {
+  const needed = ["ENDPOINT", "REGION", "ACCESS_KEY", "SECRET_KEY"].map((part) => `DO_SPACES_${part}` as VariableName);
+  const missing = needed.filter((name) => read(name) === undefined);
+  if (missing.length > 0) {
+    const verb = missing.length === 1 ? "is" : "are";
+    throw new FoldError(
+      "usage",
+      `${missing.join(", ")} ${verb} not set`,
+      "set where Spaces is and a key for it; `fold help environment` describes the variables",
+    );
+  }
+  const [endpoint, region, accessKey, secretKey] = needed.map((name) => read(name) ?? "") as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  return {
+    endpoint: endpointOf(endpoint),
+    region,
+    accessKey,
+    secretKey,
+    buckets: {
+      input: read("DO_SPACES_BUCKET_INPUT") ?? read("DO_SPACES_INPUT_BUCKET") ?? "fold-input",
+      results: read("DO_SPACES_BUCKET_RESULTS") ?? read("DO_SPACES_ARCHIVE_BUCKET") ?? "fold-results",
+      temp: read("DO_SPACES_BUCKET_TEMP") ?? "fold-temp",
+    },
+    cacheDir: read("LOCAL_CACHE_DIR") ?? "/tmp/fold_cache",
+  };
+}
+
+/** The endpoint as an origin. The text itself is never told: it may hold a password. */
+function endpointOf(text: string): string {
+  const hint = "give a URL such as https://nyc3.digitaloceanspaces.com";
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !["http:", "https:"].includes(url.protocol)) {
+    throw new FoldError("usage", "DO_SPACES_ENDPOINT is no http or https URL", hint);
+  }
+  const isBare = url.username === "" && url.password === "" && url.search === "" && /^\/*$/.test(url.pathname);
+  if (!isBare) throw new FoldError("usage", "DO_SPACES_ENDPOINT holds more than a host and a port", hint);
+  if (url.protocol === "http:" && !isLoopback(url.hostname) && read("DO_SPACES_ALLOW_HTTP") !== "1") {
+    throw new FoldError(
+      "usage",
+      `DO_SPACES_ENDPOINT is plain http to ${url.hostname}: everybody on the way could read and change the texts`,
+      "give an https URL, or set DO_SPACES_ALLOW_HTTP=1 if that network is yours",
+    );
+  }
+  return url.origin;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 function bytesOf(name: "FOLD_WHOLE_BELOW", initial: number): number {

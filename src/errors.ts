@@ -18,6 +18,8 @@ const exitOf = {
   empty: 1,
   no_space: 1,
   corrupt: 1,
+  unreachable: 1,
+  conflict: 1,
   usage: 2,
   partial: 3,
   refused: 4,

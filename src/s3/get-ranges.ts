@@ -1,0 +1,99 @@
+import type { FileHandle } from "node:fs/promises";
+import { fromSystemError } from "../errors.ts";
+import { readBody } from "./get.ts";
+import type { ObjectInfo } from "./head.ts";
+import type { Place, TransferOptions } from "./place.ts";
+import { damaged } from "./s3-error.ts";
+
+/** What one lane fetches at a time. */
+const RANGE_BYTES = 16 << 20;
+const PARALLEL = 4;
+
+/** A part of an object that goes into a file at the same place. */
+interface Range {
+  readonly place: Place;
+  readonly key: string;
+  readonly info: ObjectInfo;
+  readonly from: number;
+  readonly to: number;
+  readonly signal: AbortSignal;
+  readonly write: (piece: Uint8Array, at: number) => Promise<void>;
+}
+
+/**
+ * Fetch an object into an open file, several ranges at a time.
+ *
+ * @param path what messages call the file
+ * @throws S3Error `conflict` when the object is not the one that `info` describes any more
+ */
+export async function getRanges(
+  place: Place,
+  key: string,
+  info: ObjectInfo,
+  file: FileHandle,
+  path: string,
+  options: TransferOptions,
+): Promise<void> {
+  const failed = new AbortController();
+  const signal = options.signal === undefined ? failed.signal : AbortSignal.any([failed.signal, options.signal]);
+  const { size_bytes } = info;
+  let [next, done_bytes] = [0, 0];
+  let failure: unknown = null;
+  const write = async (piece: Uint8Array, at: number) => {
+    try {
+      for (let done = 0; done < piece.length; ) {
+        done += (await file.write(piece, done, piece.length - done, at + done)).bytesWritten;
+      }
+    } catch (error) {
+      // A FoldError: a disk is not tried again like a connection.
+      throw fromSystemError(error, "write the file", path);
+    }
+    done_bytes += piece.length;
+    options.onProgress?.({ done_bytes, size_bytes });
+  };
+  const lane = async () => {
+    while (next < size_bytes && !failed.signal.aborted) {
+      const from = next;
+      next = Math.min(size_bytes, from + RANGE_BYTES);
+      await getRange({ place, key, info, from, to: next, signal, write });
+    }
+  };
+  const lanes = Array.from({ length: Math.min(PARALLEL, Math.ceil(size_bytes / RANGE_BYTES)) }, () =>
+    lane().catch((error: unknown) => {
+      failure ??= error;
+      failed.abort();
+    }),
+  );
+  // All of them: the file is closed afterwards.
+  await Promise.all(lanes);
+  if (failure !== null) throw failure;
+}
+
+/** Fetch one range; after a cut it goes on from the last byte that was written. */
+async function getRange({ place, key, info, from, to, signal, write }: Range): Promise<void> {
+  const { connection, bucket } = place;
+  const deed = { action: "read", subject: `${bucket}/${key}` };
+  let at = from;
+  while (at < to) {
+    // Patience is for an other side that gives nothing: as long as something comes, it starts anew.
+    const begun = at;
+    await connection.call<unknown>({
+      ...deed,
+      signal,
+      act: async (one) => {
+        const { client, sdk, how } = one;
+        const Range = `bytes=${at}-${to - 1}`;
+        const command = new sdk.GetObjectCommand({ Bucket: bucket, Key: key, Range, IfMatch: info.etag });
+        const answer = await client.send(command, how);
+        const told = `bytes ${at}-${to - 1}/${info.size_bytes}`;
+        if (answer.ContentRange !== told) throw damaged(deed, "another range was sent than was asked for");
+        const start = at;
+        await readBody(answer.Body, deed, one, to - start, async (piece, offset) => {
+          await write(piece, start + offset);
+          at = start + offset + piece.length;
+        });
+      },
+      settle: () => Promise.resolve(at > begun ? true : undefined),
+    });
+  }
+}

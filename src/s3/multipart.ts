@@ -1,0 +1,158 @@
+import type { FileHandle } from "node:fs/promises";
+import { toBase64, unquote } from "./etag.ts";
+import { type FileHashes, readFully } from "./hash-file.ts";
+import { head } from "./head.ts";
+import type { Place, TransferOptions } from "./place.ts";
+import { damaged } from "./s3-error.ts";
+
+/** Parts on their way at the same time; each is in memory. */
+const PARALLEL = 4;
+/** How long a failed upload waits for its parts to be thrown away. */
+const ABORT_MS = 10_000;
+
+interface Options extends TransferOptions {
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+interface Upload {
+  readonly place: Place;
+  readonly key: string;
+  readonly id: string;
+  readonly hashes: FileHashes;
+  /** Aborted by the user, and by the first part that fails. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Put a file in parts, several at a time. Either all of it is there afterwards, or nothing is left; what a lost connection
+ * leaves is found by `staleUploads`, and goes by the rule that `fold setup` makes.
+ */
+export async function putParts(
+  place: Place,
+  key: string,
+  file: FileHandle,
+  hashes: FileHashes,
+  options: Options,
+): Promise<void> {
+  const id = await create(place, key, options);
+  const failed = new AbortController();
+  const signal = options.signal === undefined ? failed.signal : AbortSignal.any([failed.signal, options.signal]);
+  const upload: Upload = { place, key, id, hashes, signal };
+  try {
+    await sendParts(upload, file, failed, options);
+    await complete(upload);
+    await check(upload);
+  } catch (error) {
+    await abortUpload(place, key, id).catch(() => {
+      // The rule of the bucket throws the parts away in the end; the first error is the one to tell.
+    });
+    throw error;
+  }
+}
+
+async function sendParts(upload: Upload, file: FileHandle, failed: AbortController, options: Options): Promise<void> {
+  const { size_bytes, part_bytes, md5s } = upload.hashes;
+  let [next, done_bytes] = [0, 0];
+  let failure: unknown = null;
+  const lane = async () => {
+    const buffer = new Uint8Array(part_bytes);
+    while (next < md5s.length && !failed.signal.aborted) {
+      const index = next++;
+      const from = index * part_bytes;
+      const part = buffer.subarray(0, Math.min(part_bytes, size_bytes - from));
+      await readFully(file, part, from);
+      await sendPart(upload, index, part);
+      done_bytes += part.length;
+      options.onProgress?.({ done_bytes, size_bytes });
+    }
+  };
+  const lanes = Array.from({ length: Math.min(PARALLEL, md5s.length) }, () =>
+    lane().catch((error: unknown) => {
+      failure ??= error;
+      failed.abort();
+    }),
+  );
+  // All of them: a part that is still on its way would outlive the abort of the upload.
+  await Promise.all(lanes);
+  if (failure !== null) throw failure;
+}
+
+async function sendPart({ place, key, id, hashes, signal }: Upload, index: number, part: Uint8Array): Promise<void> {
+  const { connection, bucket } = place;
+  const deed = { action: "write", subject: `${bucket}/${key}` };
+  const md5 = hashes.md5s[index]!;
+  // A part that is sent again replaces itself: there is nothing to look up before.
+  await connection.call({
+    ...deed,
+    signal,
+    upload_bytes: part.length,
+    act: async ({ client, sdk, how }) => {
+      const command = new sdk.UploadPartCommand({
+        Bucket: bucket,
+        Key: key,
+        UploadId: id,
+        PartNumber: index + 1,
+        Body: part,
+        ContentMD5: toBase64(md5),
+      });
+      if (unquote((await client.send(command, how)).ETag) !== md5) throw damaged(deed, "another hash was stored");
+    },
+  });
+}
+
+async function create({ connection, bucket }: Place, key: string, { metadata, signal }: Options): Promise<string> {
+  const deed = { action: "write", subject: `${bucket}/${key}` };
+  return await connection.call({
+    ...deed,
+    signal,
+    act: async ({ client, sdk, how }) => {
+      const ContentType = "application/octet-stream";
+      const input = { Bucket: bucket, Key: key, ContentType, Metadata: { ...metadata } };
+      const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand(input), how);
+      if (UploadId === undefined) throw damaged(deed, "the answer is not whole");
+      return UploadId;
+    },
+  });
+}
+
+async function complete({ place, key, id, hashes, signal }: Upload): Promise<void> {
+  const { connection, bucket } = place;
+  const Parts = hashes.md5s.map((ETag, index) => ({ ETag, PartNumber: index + 1 }));
+  const isThere = async () => ((await head(place, key, { signal }))?.etag === hashes.etag ? true : undefined);
+  try {
+    await connection.call<unknown>({
+      action: "write",
+      subject: `${bucket}/${key}`,
+      signal,
+      act: async ({ client, sdk, how }) => {
+        const input = { Bucket: bucket, Key: key, UploadId: id, MultipartUpload: { Parts } };
+        return await client.send(new sdk.CompleteMultipartUploadCommand(input), how);
+      },
+      // Its answer may have got lost; while it is at it, Ceph answers 500 to whoever asks again.
+      settle: isThere,
+    });
+  } catch (error) {
+    // "No such upload" is what the second of two completions is told.
+    if (signal.aborted || !(await isThere())) throw error;
+  }
+}
+
+/** The answer to a completion names no ETag; so what counts is what is there. */
+async function check({ place, key, hashes, signal }: Upload): Promise<void> {
+  const found = await head(place, key, { signal });
+  if (found?.etag === hashes.etag && found.size_bytes === hashes.size_bytes) return;
+  const what = found === null ? "it is not there after it was written" : "what is there is not what was written";
+  throw damaged({ action: "write", subject: `${place.bucket}/${key}` }, what);
+}
+
+/** Throw the parts of an upload away, whatever became of its connection. */
+export async function abortUpload({ connection, bucket }: Place, key: string, id: string): Promise<void> {
+  await connection.call({
+    action: "throw away the parts of",
+    subject: `${bucket}/${key}`,
+    signal: AbortSignal.timeout(ABORT_MS),
+    act: async ({ client, sdk, how }) => {
+      await client.send(new sdk.AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: id }), how);
+    },
+  });
+}

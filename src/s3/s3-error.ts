@@ -1,0 +1,121 @@
+import { FoldError, type FoldErrorCode } from "../errors.ts";
+
+/** What was being done, for messages: "read" and "fold-input/inputs/ab.txt". */
+export interface Deed {
+  readonly action: string;
+  readonly subject: string;
+}
+
+/** An error of the object storage, with what callers decide by. */
+export class S3Error extends FoldError {
+  /**
+   * @param status of the answer; null where there was none
+   * @param isTransient whether the same call may work when it is tried again
+   */
+  constructor(
+    code: FoldErrorCode,
+    message: string,
+    hint: string,
+    readonly status: number | null,
+    readonly isTransient: boolean,
+    cause?: unknown,
+  ) {
+    super(code, message, hint, cause);
+  }
+}
+
+interface Explanation {
+  readonly code: FoldErrorCode;
+  readonly what: string;
+  readonly hint: string;
+  readonly isTransient?: boolean;
+}
+
+const noBucket = "`fold setup` makes the buckets; DO_SPACES_BUCKET_... name them";
+
+// By the error's name. Ceph tells no message, and a message of somebody else's might tell too much.
+const byName: Readonly<Record<string, Explanation>> = {
+  InvalidAccessKeyId: { code: "refused", what: "the key is not known there", hint: "check DO_SPACES_ACCESS_KEY" },
+  SignatureDoesNotMatch: {
+    code: "refused",
+    what: "the secret does not belong to the key",
+    hint: "check DO_SPACES_SECRET_KEY and DO_SPACES_REGION",
+  },
+  RequestTimeTooSkewed: { code: "refused", what: "the clocks differ too much", hint: "set the clock of this machine" },
+  NoSuchBucket: { code: "not_found", what: "there is no such bucket", hint: noBucket },
+  BucketAlreadyExists: {
+    code: "refused",
+    what: "a bucket of this name belongs to somebody else",
+    hint: "choose another name, and set it in DO_SPACES_BUCKET_...",
+  },
+  RequestTimeout: { code: "unreachable", what: "the other side waited too long", hint: "", isTransient: true },
+  BadDigest: { code: "corrupt", what: "the bytes changed on their way", hint: "", isTransient: true },
+};
+
+const again = "try again later; `fold doctor` tells what can be reached";
+
+function byStatus(status: number): Explanation {
+  if (status === 401 || status === 403) {
+    const hint = "give the key the right to do it; `fold doctor` tells what it may do";
+    return { code: "refused", what: "the key may not do this", hint };
+  }
+  if (status === 404) return { code: "not_found", what: "there is none", hint: "check the name" };
+  if (status === 409) return { code: "conflict", what: "somebody else changes it now", hint: again, isTransient: true };
+  if (status === 412) return { code: "conflict", what: "somebody else has changed it", hint: "read it again" };
+  if (status === 416) return { code: "conflict", what: "it is shorter than it was", hint: "read it again" };
+  const isTransient = status >= 500 || status === 429 || status === 408;
+  return { code: isTransient ? "unreachable" : "failed", what: `it answered ${status}`, hint: again, isTransient };
+}
+
+/** What the SDK's errors tell, of which nothing can be taken for granted. */
+interface SdkError {
+  readonly name?: string;
+  readonly code?: string;
+  readonly $metadata?: { readonly httpStatusCode?: number };
+}
+
+/**
+ * Turns what the SDK threw into an error that a user can act on. The SDK's own error is left behind, for it may hold a
+ * signature; its name and its stack are kept.
+ *
+ * @returns a FoldError as it is
+ */
+export function toS3Error(error: unknown, { action, subject }: Deed): FoldError {
+  if (error instanceof FoldError) return error;
+  const { name = "Error", code, $metadata } = (error ?? {}) as SdkError;
+  const status = $metadata?.httpStatusCode ?? null;
+  const cause = new Error([name, code, status].filter((part) => part !== undefined && part !== null).join(", "));
+  const isAnswer = status !== null && status >= 300;
+  const { what, hint, isTransient, ...found } = byName[name] ?? (isAnswer ? byStatus(status) : noAnswer(error, code));
+  const kind = found.code;
+  const message = `cannot ${action} ${subject}: ${what}`;
+  return new S3Error(kind, message, hint || again, isAnswer ? status : null, isTransient === true, cause);
+}
+
+const tlsProblem = /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|ERR_TLS/;
+
+function noAnswer(error: unknown, code: string | undefined): Explanation {
+  if (code !== undefined && tlsProblem.test(code)) {
+    const hint = "check DO_SPACES_ENDPOINT, or give the machine the certificate of its issuer";
+    return { code: "refused", what: `the certificate is not to be trusted (${code})`, hint };
+  }
+  // A mistake in a program is no weather.
+  const isMistake = error instanceof ReferenceError || (error instanceof TypeError && code === undefined);
+  const what = code === undefined ? "no answer, or one cut short" : `no answer (${code})`;
+  return { code: isMistake ? "failed" : "unreachable", what, hint: again, isTransient: !isMistake };
+}
+
+/** The error of bytes that are not what they were: cut short, or another hash. */
+export function damaged({ action, subject }: Deed, what: string): S3Error {
+  const hint = "it was tried several times; the object itself may be damaged";
+  return new S3Error("corrupt", `cannot ${action} ${subject}: ${what}`, hint, null, true);
+}
+
+/** The error of a user's stop. */
+export function stopped({ action, subject }: Deed): FoldError {
+  return new FoldError("interrupted", `stopped before ${subject} was ${past(action)}`, "run the same command again");
+}
+
+function past(action: string): string {
+  return action === "read" ? "read" : "done with";
+}
