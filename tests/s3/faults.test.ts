@@ -1,0 +1,283 @@
+// A real gateway behind a proxy that fails: what fold believes afterwards is what is there.
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Bucket } from "../../src/s3/bucket.ts";
+import type { S3Options } from "../../src/s3/connection.ts";
+import { type Fault, type Seen, startProxy } from "../support/proxy.ts";
+import { hasty, otherWay, spaces, temporaryBucket } from "../support/spaces.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const bucket = await temporaryBucket();
+const folder = temporaryFolder();
+const text = new TextEncoder().encode("the whale ".repeat(5_000));
+const big = new Uint8Array(34 << 20);
+for (let at = 0; at < big.length; at += 65_536) crypto.getRandomValues(big.subarray(at, at + 65_536));
+const bigPath = join(folder, "big");
+writeFileSync(bigPath, big);
+await bucket.put("text", text);
+await bucket.putFile("big", bigPath);
+
+/** Do something with the bucket behind a proxy; the requests that it saw. */
+async function behind(
+  decide: (request: Seen) => Fault | null,
+  act: (there: Bucket) => Promise<void>,
+  options: S3Options = hasty,
+): Promise<readonly Seen[]> {
+  const proxy = await startProxy(spaces.endpoint, decide);
+  try {
+    await act(otherWay(bucket, { endpoint: proxy.endpoint }, options));
+  } finally {
+    await proxy.close();
+  }
+  return proxy.seen;
+}
+
+/** A fault at the Nth request of a method. */
+function nth(method: string, number: number, fault: Fault): (request: Seen) => Fault | null {
+  let count = 0;
+  return (request) => (request.method === method && ++count === number ? fault : null);
+}
+
+test("nothing happens behind a proxy that does nothing", async () => {
+  const seen = await behind(
+    () => null,
+    async (there) => {
+      await there.put("plain", text);
+      expect((await there.get("plain", text.length)).bytes).toEqual(text);
+      expect(await there.putIf("plain", text, { ifAbsent: true })).toBeNull();
+    },
+  );
+  expect(seen.map(({ method }) => method)).toEqual(["PUT", "GET", "PUT", "HEAD"]);
+});
+
+const failures: Fault[] = [
+  { kind: "status", status: 500 },
+  { kind: "status", status: 503 },
+  { kind: "status", status: 429 },
+  { kind: "cut", after_bytes: 0 },
+  { kind: "cut", after_bytes: 100 },
+  { kind: "lose" },
+];
+
+describe.each(failures)("%j", (fault) => {
+  test("a put is done once more only when it did not happen", async () => {
+    const key = crypto.randomUUID();
+    const seen = await behind(nth("PUT", 1, fault), async (there) => {
+      await there.put(key, text);
+    });
+    expect((await bucket.get(key, text.length)).bytes).toEqual(text);
+    const puts = seen.filter(({ method }) => method === "PUT").length;
+    expect(puts).toBe(fault.kind === "lose" ? 1 : 2);
+  });
+
+  test("who was first stays first, whatever became of the answer", async () => {
+    const key = crypto.randomUUID();
+    await behind(nth("PUT", 1, fault), async (there) => {
+      expect(await there.putIf(key, text, { ifAbsent: true })).not.toBeNull();
+      expect(await there.putIf(key, text, { ifAbsent: true })).toBeNull();
+    });
+  });
+
+  test("get, list, remove", async () => {
+    const key = crypto.randomUUID();
+    await bucket.put(`${key}/a`, text);
+    await behind(nth("GET", 1, fault), async (there) => {
+      expect((await there.get("text", text.length)).bytes).toEqual(text);
+    });
+    await behind(nth("GET", 1, fault), async (there) => {
+      expect((await there.list(`${key}/`).next()).value).toMatchObject([{ key: `${key}/a` }]);
+    });
+    await behind(nth("POST", 1, fault), (there) => there.remove([`${key}/a`]));
+    expect(await bucket.head(`${key}/a`)).toBeNull();
+  });
+});
+
+describe("each request of a multipart upload may fail", () => {
+  const few: Fault[] = [{ kind: "status", status: 500 }, { kind: "cut", after_bytes: 100 }, { kind: "lose" }];
+  // Begin, five parts, completion, a look.
+  const places = [
+    ["POST", 1],
+    ["POST", 2],
+    ["PUT", 3],
+    ["HEAD", 1],
+  ] as const;
+  const cases = few.flatMap((fault) => places.map(([method, number]) => ({ fault, method, number })));
+  test.each(cases)("%j", async ({ fault, method, number }) => {
+    const key = crypto.randomUUID();
+    await behind(nth(method, number, fault), async (there) => {
+      await there.putFile(key, bigPath);
+    });
+    expect((await bucket.head(key))?.size_bytes).toBe(big.length);
+  });
+
+  test("one that fails for good leaves no parts", async () => {
+    const key = crypto.randomUUID();
+    const decide = ({ method, path }: Seen): Fault | null =>
+      method === "PUT" && path.includes("partNumber=4") ? { kind: "status", status: 500 } : null;
+    await behind(decide, async (there) => {
+      await expect(there.putFile(key, bigPath)).rejects.toMatchObject({ code: "unreachable", status: 500 });
+    });
+    expect(await bucket.head(key)).toBeNull();
+    expect(await bucket.abortStaleUploads(key, Number.POSITIVE_INFINITY)).toBe(0);
+  });
+});
+
+describe("an answer that ends too early is never taken for whole", () => {
+  const cuts: Fault[] = [0, 1, 17_000, text.length - 1].flatMap((after_bytes) =>
+    [true, false].map((isPolite) => ({ kind: "truncate" as const, after_bytes, isPolite })),
+  );
+  test.each(cuts)("%j", async (fault) => {
+    await behind(nth("GET", 1, fault), async (there) => {
+      expect((await there.get("text", text.length)).bytes).toEqual(text);
+    });
+    const always = behind(
+      ({ method }) => (method === "GET" ? fault : null),
+      async (there) => {
+        await there.get("text", text.length);
+      },
+    );
+    await expect(always).rejects.toMatchObject({ exitCode: 1 });
+  });
+
+  test("a list", async () => {
+    for (let i = 0; i < 40; i++) await bucket.put(`list/${i}`, text);
+    for (const after_bytes of [0, 1, 300, 5_000]) {
+      for (const isPolite of [true, false]) {
+        await behind(nth("GET", 1, { kind: "truncate", after_bytes, isPolite }), async (there) => {
+          expect((await there.list("list/").next()).value).toHaveLength(40);
+        });
+      }
+    }
+  });
+
+  test("a file goes on where it was cut", async () => {
+    const path = join(folder, "back");
+    // Each answer ends after two megabytes, so no range is ever had in one go.
+    const fault: Fault = { kind: "truncate", after_bytes: 2 << 20, isPolite: false };
+    const seen = await behind(
+      ({ method }) => (method === "GET" ? fault : null),
+      async (there) => {
+        expect((await there.getFile("big", path)).verifiedBy).toBe("sha256");
+      },
+    );
+    expect(readFileSync(path).equals(big)).toBe(true);
+    // Had it begun anew, it would have asked for more bytes than there are, again and again.
+    expect(seen.filter(({ method }) => method === "GET").length).toBeLessThan(60);
+  });
+});
+
+test("bytes that changed on their way are fetched again, or refused", async () => {
+  const path = join(folder, "flipped");
+  await behind(nth("GET", 2, { kind: "flip", at_byte: 12_345 }), async (there) => {
+    await there.getFile("big", path);
+  });
+  expect(readFileSync(path).equals(big)).toBe(true);
+  const always = behind(
+    ({ method }) => (method === "GET" ? { kind: "flip", at_byte: 12_345 } : null),
+    async (there) => {
+      await there.getFile("big", join(folder, "never"));
+    },
+  );
+  await expect(always).rejects.toMatchObject({ code: "corrupt" });
+  await behind(nth("GET", 1, { kind: "flip", at_byte: 0 }), async (there) => {
+    expect((await there.get("text", text.length)).bytes).toEqual(text);
+  });
+  expect(readdirSync(folder).filter((name) => name.startsWith("never"))).toEqual([]);
+});
+
+test("an object that changes while it is fetched is fetched as one or the other", async () => {
+  const path = join(folder, "changing");
+  await bucket.putFile("changing", bigPath);
+  const other = big.slice(0, 33 << 20);
+  let change: Promise<unknown> | null = null;
+  await behind(
+    ({ method, number }) => {
+      if (method === "GET" && number === 4) change ??= bucket.put("changing", other);
+      return method === "GET" && number > 3 ? { kind: "slow", piece_bytes: 65_536 } : null;
+    },
+    async (there) => {
+      await there.getFile("changing", path);
+    },
+  );
+  await change;
+  const got = readFileSync(path);
+  expect(got.equals(big) || got.equals(other)).toBe(true);
+});
+
+test("no answer at all is not waited for", async () => {
+  const options = { ...hasty, idle_ms: 300 };
+  const decide = nth("GET", 1, { kind: "stall" });
+  await behind(decide, async (there) => void (await there.get("text", text.length)), options);
+  await behind(
+    nth("PUT", 1, { kind: "stall" }),
+    async (there) => void (await there.put("after a stall", text)),
+    options,
+  );
+});
+
+test("a slow answer is waited for as long as something comes", async () => {
+  const slow: Fault = { kind: "slow", piece_bytes: 100 };
+  const options: S3Options = { patience: { tries: 1, base_ms: 1, most_ms: 1 }, idle_ms: 300 };
+  await behind(
+    ({ method }) => (method === "GET" ? slow : null),
+    async (there) => {
+      expect((await there.get("text", text.length)).bytes).toEqual(text);
+    },
+    options,
+  );
+});
+
+test("an other side that always fails is given up", async () => {
+  const seen = await behind(
+    () => ({ kind: "status", status: 503 }),
+    async (there) => {
+      await expect(there.get("text", text.length)).rejects.toMatchObject({ code: "unreachable", status: 503 });
+    },
+  );
+  expect(seen.length).toBe(6);
+});
+
+const seeds = [1, 2, 3, 4];
+test.each(seeds)("a bad day, seed %d: all that is told is true", async (seed) => {
+  const random = randomOf(seed);
+  const faults: Fault[] = [
+    ...failures,
+    { kind: "truncate", after_bytes: 3_000, isPolite: true },
+    { kind: "truncate", after_bytes: 30_000, isPolite: false },
+    { kind: "flip", at_byte: 20 },
+  ];
+  const patient = { patience: { tries: 20, base_ms: 1, most_ms: 10 }, idle_ms: 5_000 };
+  const decide = () => (random() < 0.3 ? faults[Math.floor(random() * faults.length)]! : null);
+  await behind(
+    decide,
+    async (there) => {
+      const acts = Array.from({ length: 30 }, async (_, i) => {
+        const key = `day-${seed}/${i % 10}`;
+        const mine = new TextEncoder().encode(`${i} `.repeat(4_000));
+        const isFirst = (await there.putIf(key, mine, { ifAbsent: true })) !== null;
+        const found = (await there.get(key, 1 << 20)).bytes;
+        return { key, isFirst, isMine: Buffer.compare(found, mine) === 0 };
+      });
+      const told = await Promise.all(acts);
+      for (const { isFirst, isMine } of told) expect(isFirst).toBe(isMine);
+      expect(told.filter(({ isFirst }) => isFirst).length).toBe(10);
+      const path = join(folder, `day-${seed}`);
+      await there.putFile(`day-${seed}/big`, bigPath);
+      await there.getFile(`day-${seed}/big`, path);
+      expect(readFileSync(path).equals(big)).toBe(true);
+    },
+    patient,
+  );
+});
+
+/** Mulberry32. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
