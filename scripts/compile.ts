@@ -22,6 +22,8 @@ const flags = [
   "--no-compile-autoload-dotenv",
   "--no-compile-autoload-bunfig",
   "--compile-exec-argv=--no-orphans",
+  // The migrations of the database, as the folder drizzle beside the program (src/db/migrations.ts).
+  "--asset=./drizzle",
 ];
 
 export interface CompileOptions {

@@ -27,6 +27,12 @@ export const environment = [
     meaning: "seconds after which a job in the cloud begins to upload its finished parts, for whoever goes on with it",
   },
   {
+    name: "DATABASE_URL",
+    initial: "not set",
+    meaning:
+      "the PostgreSQL of a fleet: postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=MODE; MODE is disable, prefer, require, verify-ca or verify-full (with sslrootcert=FILE), and require where it is left out and HOST is another machine",
+  },
+  {
     name: "FOLD_WHOLE_BELOW",
     initial: "1048576",
     meaning: "bytes below which an archive that a worker makes stays one file; larger ones become objects of the store",
@@ -204,6 +210,22 @@ function endpointOf(text: string): string {
 
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
+/** What the environment says about the database. */
+export interface DatabaseConfig {
+  /** Holds a password: not for messages. */
+  readonly url: string;
+}
+
+/**
+ * Reads where the database is.
+ *
+ * @throws FoldError `usage` when that is not said
+ */
+export function readDatabaseConfig(): DatabaseConfig {
+  const url = read("DATABASE_URL");
+  if (url !== undefined) return { url };
+  const hint = "set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE; `fold help environment` tells more";
+  throw new FoldError("usage", "DATABASE_URL is not set", hint);
 }
 
 function bytesOf(name: "FOLD_WHOLE_BELOW", initial: number): number {

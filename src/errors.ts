@@ -20,6 +20,7 @@ const exitOf = {
   corrupt: 1,
   unreachable: 1,
   conflict: 1,
+  schema: 1,
   usage: 2,
   partial: 3,
   refused: 4,

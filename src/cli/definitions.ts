@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { CommandDefinition } from "./command.ts";
+import { dbDefinition } from "./db-definition.ts";
 import {
   archiveName,
   cutBy,
@@ -21,7 +22,6 @@ import {
   valued,
   wholeNumber,
 } from "./flags.ts";
-
 import { storeDefinition } from "./store-definition.ts";
 
 const cores = availableParallelism();
@@ -317,6 +317,7 @@ export const definitions: readonly CommandDefinition[] = [
     load: () => import("./bench.ts"),
   },
   storeDefinition,
+  dbDefinition,
   {
     name: "completions",
     summary: "a script that completes commands and options in a shell",

@@ -1,0 +1,184 @@
+import type { Sql } from "postgres";
+import { FoldError } from "../errors.ts";
+import { type Address, parseAddress, tlsOf } from "./connection.ts";
+import { fromDatabaseError, isConnectionLost, isTakenBack } from "./failures.ts";
+
+/** A pool of connections, with bigint columns read as numbers. */
+export type Client = Sql<{ bigint: number }>;
+
+export interface DatabaseOptions {
+  /** DATABASE_URL. */
+  readonly url: string;
+  /** Most connections at a time. */
+  readonly max?: number;
+  /** How long to try again while there is no connection. */
+  readonly patience_ms?: number;
+  /** Without an answer for so long a connection counts as lost. */
+  readonly reply_ms?: number;
+}
+
+/** One thing to be done in the database, in such a way that it is done once. */
+export interface Task<T> {
+  /** A single statement or transaction. */
+  readonly run: (sql: Client) => Promise<T>;
+  /**
+   * Asked once an answer was lost: what `run` has done, if it was carried out after all; null when it was not. Left
+   * out where carrying it out twice gives the same.
+   */
+  readonly find?: (sql: Client) => Promise<T | null>;
+}
+
+const PATIENCE_MS = 30_000;
+const REPLY_MS = 60_000;
+const CONNECT_S = 10;
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 5_000;
+
+/**
+ * A connection to PostgreSQL that gets over restarts, killed backends and poolers in transaction mode.
+ *
+ * A statement whose connection breaks may have been carried out or not. So it is tried again only after asking what
+ * has become of it (`Task.find`), until it succeeds or the patience is over.
+ */
+export class Database {
+  private client: Client;
+  private isClosed = false;
+
+  constructor(
+    /** Host, port and name of the database, for messages. */
+    readonly place: string,
+    private readonly connect: () => Client,
+    private readonly patience_ms: number,
+    private readonly reply_ms: number,
+  ) {
+    this.client = connect();
+  }
+
+  /**
+   * Carry out a task once.
+   *
+   * @throws FoldError `unreachable` when there was no connection for the patience, `refused`, `schema`, `failed`
+   */
+  async do<T>({ run, find }: Task<T>): Promise<T> {
+    const deadline = performance.now() + this.patience_ms;
+    let isUnsure = false;
+    for (let tries = 0; ; tries++) {
+      try {
+        if (isUnsure && find !== undefined) {
+          const done = await this.answered(find);
+          if (done !== null) return done;
+        }
+        return await this.answered(run);
+      } catch (error) {
+        // While the first try was still under way, the second found nothing to do any more.
+        if (isUnsure && find !== undefined && error instanceof FoldError) {
+          const done = await this.answered(find).catch(() => null);
+          if (done !== null) return done;
+        }
+        const isLost = isConnectionLost(error);
+        isUnsure ||= isLost;
+        const pause_ms = Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries);
+        const mayRetry = (isLost || isTakenBack(error)) && !this.isClosed;
+        if (!mayRetry || performance.now() + pause_ms > deadline) throw fromDatabaseError(error, this.place);
+        await Bun.sleep(pause_ms);
+      }
+    }
+  }
+
+  /** A single statement that may be carried out twice. */
+  async ask<T>(run: (sql: Client) => Promise<T>): Promise<T> {
+    return await this.do({ run });
+  }
+
+  /** Close all connections; what is under way is cut off. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    await this.client.end({ timeout: 0 });
+  }
+
+  private async answered<T>(run: (sql: Client) => Promise<T>): Promise<T> {
+    const { client } = this;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new NoReply(this.reply_ms)), this.reply_ms);
+    });
+    const answer = run(client);
+    try {
+      return await Promise.race([answer, silence]);
+    } catch (error) {
+      if (error instanceof NoReply) this.replace(client, answer);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** A connection into nothing would hold its place in the pool for ever: begin with new ones. */
+  private replace(client: Client, answer: Promise<unknown>): void {
+    answer.catch(() => {});
+    if (this.client !== client || this.isClosed) return;
+    this.client = this.connect();
+    client.end({ timeout: 0 }).catch(() => {});
+  }
+}
+
+class NoReply extends Error {
+  readonly code = "REPLY_TIMEOUT";
+
+  constructor(reply_ms: number) {
+    super(`no answer for ${reply_ms / 1000} s`);
+  }
+}
+
+/**
+ * Open a pool of connections; the first is made by the first statement.
+ *
+ * @param options where, how many, and how long to wait
+ * @throws FoldError `usage` for a URL that is none
+ * @example
+ * const database = await openDatabase({ url: readDatabaseConfig().url });
+ * try { await claimJob(database, wanted); } finally { await database.close(); }
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const address = parseAddress(options.url);
+  const tls = tlsOf(address);
+  // Loaded here: whoever folds a text on his own machine needs no database.
+  const { default: postgres } = await import("postgres");
+  const connect = () =>
+    postgres({
+      host: address.host,
+      port: address.port,
+      user: address.user,
+      pass: address.password,
+      database: address.database,
+      ssl: tls,
+      max: options.max ?? 4,
+      // Behind a pooler in transaction mode the next statement may go to another server, which knows no names.
+      prepare: false,
+      connect_timeout: CONNECT_S,
+      // Waiting is done by Database.do, which knows for how long.
+      backoff: () => 0,
+      // Arrays come and go as JSON, so their types need not be asked for at each connection.
+      fetch_types: false,
+      keep_alive: 30,
+      connection: { application_name: "fold" },
+      types: { bigint: { to: 20, from: [20], serialize: (value: number) => String(value), parse: safeInteger } },
+      onnotice: () => {},
+    });
+  const { patience_ms = PATIENCE_MS, reply_ms = REPLY_MS } = options;
+  return new Database(placeOf(address), connect, patience_ms, reply_ms);
+}
+
+function placeOf({ host, port, database }: Address): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}/${database}`;
+}
+
+function safeInteger(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value)) return value;
+  throw new FoldError(
+    "corrupt",
+    `the database holds the number ${text}, which is too large`,
+    "no such number is fold's",
+  );
+}

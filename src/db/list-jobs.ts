@@ -1,0 +1,106 @@
+import type { Database } from "./database.ts";
+import { isId } from "./leases.ts";
+import type { FailureRow, JobOptions, JobRow, JobStatus, JobType } from "./rows.ts";
+
+/** Which jobs a list has. */
+export interface JobsWanted {
+  /** Left out: all that are not completed. */
+  readonly statuses?: readonly JobStatus[];
+  /** Jobs behind this position; for the next page, the position of the last one. */
+  readonly after?: number;
+  readonly limit?: number;
+}
+
+export const PAGE_ROWS = 1_000;
+
+interface Result {
+  readonly id: string;
+  readonly job_type: JobType;
+  readonly status: JobStatus;
+  readonly name: string;
+  readonly options: JobOptions;
+  readonly batch: string | null;
+  readonly size_bytes: number;
+  readonly input_path: string;
+  readonly position: number;
+  readonly attempt: number;
+  readonly retry_count: number;
+  readonly created_ms: number;
+  readonly started_ms: number | null;
+  readonly completed_ms: number | null;
+  readonly worker_id: string | null;
+  readonly heartbeat_age_ms: number | null;
+  readonly progress_share: number | null;
+  readonly progress_orthos: number | null;
+  readonly error_code: string | null;
+  readonly error_message: string | null;
+  readonly error_hint: string | null;
+}
+
+/** One page of jobs, in the order of their submission. */
+export async function listJobs(database: Database, wanted: JobsWanted = {}): Promise<JobRow[]> {
+  const { statuses = ["pending", "processing", "failed"], after = 0, limit = PAGE_ROWS } = wanted;
+  return await select(database, { statuses, after, limit, id: null });
+}
+
+/** One job, whatever its state; null when there is none of that id. */
+export async function getJob(database: Database, id: string): Promise<JobRow | null> {
+  if (!isId(id)) return null;
+  const [job] = await select(database, { statuses: null, after: 0, limit: 1, id });
+  return job ?? null;
+}
+
+interface Filter {
+  readonly statuses: readonly JobStatus[] | null;
+  readonly after: number;
+  readonly limit: number;
+  readonly id: string | null;
+}
+
+async function select(database: Database, { statuses, after, limit, id }: Filter): Promise<JobRow[]> {
+  const names = statuses === null ? null : statuses.join(",");
+  const unfinished = statuses !== null && !statuses.includes("completed");
+  const rows = await database.ask(
+    (sql) => sql<Result[]>`
+      select j.id, job_type, status, name, options, batch, size_bytes, input_path, position, j.attempt, retry_count,
+        floor(extract(epoch from created_at) * 1000)::bigint as created_ms,
+        floor(extract(epoch from started_at) * 1000)::bigint as started_ms,
+        floor(extract(epoch from completed_at) * 1000)::bigint as completed_ms,
+        j.worker_id, floor(extract(epoch from now() - l.heartbeat_at) * 1000)::bigint as heartbeat_age_ms,
+        l.progress_share, l.progress_orthos, error_code, error_message, error_hint
+      from jobs j left join job_locks l on l.job_id = j.id
+      where position > ${after} ${unfinished ? sql`and status <> 'completed'` : sql``}
+        and (${names}::text is null or status = any (string_to_array(${names}, ',')))
+        ${id === null ? sql`` : sql`and j.id = ${id}`}
+      order by position limit ${limit}`,
+  );
+  return rows.map(toJob);
+}
+
+function toJob(row: Result): JobRow {
+  const { progress_share: share, progress_orthos: orthos } = row;
+  return {
+    id: row.id,
+    jobType: row.job_type,
+    status: row.status,
+    name: row.name,
+    options: row.options,
+    batch: row.batch,
+    size_bytes: row.size_bytes,
+    inputPath: row.input_path,
+    position: row.position,
+    attempt: row.attempt,
+    retryCount: row.retry_count,
+    created_ms: row.created_ms,
+    started_ms: row.started_ms,
+    completed_ms: row.completed_ms,
+    workerId: row.worker_id,
+    heartbeat_age_ms: row.heartbeat_age_ms,
+    progress: share === null || orthos === null ? null : { share, orthos },
+    failure: toFailure(row),
+  };
+}
+
+function toFailure({ error_code: code, error_message: message, error_hint: hint }: Result): FailureRow | null {
+  return code === null ? null : { code, message: message ?? "", hint: hint ?? "" };
+}

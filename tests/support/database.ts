@@ -1,0 +1,78 @@
+// A database of its own for each test file, in the server that DATABASE_URL names.
+import { afterAll } from "bun:test";
+import { createHash } from "node:crypto";
+import postgres from "postgres";
+import { type Database, type DatabaseOptions, openDatabase } from "../../src/db/database.ts";
+import { migrate, readMigrations } from "../../src/db/migrations.ts";
+
+/** Any number: who makes the template holds the lock of this name. */
+const LOCK = 5_403_727;
+
+/** The server to test with. */
+export function serverUrl(): string {
+  const url = process.env.DATABASE_URL;
+  if (url) return url;
+  throw new Error(
+    'DATABASE_URL is not set: eval "$(scripts/servers/postgres.sh up /tmp/fold-postgres)" starts a server and sets it',
+  );
+}
+
+/** The URL of another database of the server. */
+export function urlOf(database: string): string {
+  const url = new URL(serverUrl());
+  url.pathname = `/${database}`;
+  return url.href;
+}
+
+/** Run statements as the owner of the server. */
+export async function asOwner<T>(run: (sql: postgres.Sql) => Promise<T>, url: string = serverUrl()): Promise<T> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    return await run(sql);
+  } finally {
+    await sql.end();
+  }
+}
+
+/** The name of a migrated database to make copies of; the first to ask makes it. */
+async function template(sql: postgres.Sql): Promise<string> {
+  const hashes = (await readMigrations()).map(({ hash }) => hash).join();
+  const name = `fold_template_${createHash("sha256").update(hashes).digest("hex").slice(0, 12)}`;
+  await sql`select pg_advisory_lock(${LOCK})`;
+  try {
+    if ((await sql`select from pg_database where datname = ${name}`).length > 0) return name;
+    // Under another name until it is whole.
+    await sql.unsafe(`drop database if exists ${name}_new with (force)`);
+    await sql.unsafe(`create database ${name}_new`);
+    const database = await openDatabase({ url: urlOf(`${name}_new`), max: 1 });
+    await migrate(database);
+    await database.close();
+    await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${`${name}_new`}`;
+    await sql.unsafe(`alter database ${name}_new rename to ${name}`);
+    return name;
+  } finally {
+    await sql`select pg_advisory_unlock(${LOCK})`;
+  }
+}
+
+/**
+ * The URL of a new database that goes with the tests of the file.
+ *
+ * @param isMigrated whether it has the tables already
+ */
+export async function newDatabase(isMigrated = true): Promise<string> {
+  const name = `fold_test_${crypto.randomUUID().replaceAll("-", "")}`;
+  await asOwner(async (sql) => {
+    const source = isMigrated ? await template(sql) : "template0";
+    await sql.unsafe(`create database ${name} template ${source}`);
+  });
+  afterAll(() => asOwner((sql) => sql.unsafe(`drop database if exists ${name} with (force)`)));
+  return urlOf(name);
+}
+
+/** A connection that is closed with the tests of the file. */
+export async function connect(url: string, options: Omit<DatabaseOptions, "url"> = {}): Promise<Database> {
+  const database = await openDatabase({ url, patience_ms: 20_000, ...options });
+  afterAll(() => database.close());
+  return database;
+}
