@@ -9,7 +9,7 @@ export const environment = [
     meaning: "the state directory: archives and whatever else fold keeps go here",
   },
   { name: "LOCAL_STATE_DIR", initial: "fold_state", meaning: "the same, where FOLD_STATE_DIR is not set" },
-  { name: "STORAGE_BACKEND", initial: "local", meaning: "where jobs and archives are kept: local" },
+  { name: "STORAGE_BACKEND", initial: "local", meaning: "where jobs and archives are kept: local or cloud" },
   {
     name: "WORKER_ID",
     initial: "the machine's name",
@@ -18,7 +18,7 @@ export const environment = [
   { name: "HEARTBEAT_INTERVAL", initial: "60", meaning: "seconds between two signs of life of a running job" },
   {
     name: "HEARTBEAT_GRACE_PERIOD",
-    initial: "600",
+    initial: "600, in the cloud 300",
     meaning: "seconds without a sign of life after which a job is given to another worker; the same for all workers",
   },
   {
@@ -72,6 +72,11 @@ export const environment = [
     initial: "/tmp/fold_cache",
     meaning: "the folder that keeps copies of what was downloaded; it may be wiped at any time",
   },
+  {
+    name: "FOLD_CACHE_SIZE",
+    initial: "10737418240",
+    meaning: "bytes of copies that LOCAL_CACHE_DIR may hold; what was not used for longest goes first",
+  },
   { name: "NO_COLOR", initial: "not set", meaning: "set to anything: no colour, not even on a terminal" },
   { name: "COLUMNS", initial: "the terminal's, else 80", meaning: "the width that grids and tables fit into" },
   { name: "FOLD_DEBUG", initial: "not set", meaning: "set to 1: an error that fold does not know prints its stack" },
@@ -119,11 +124,13 @@ export function readConfig(): Config {
 /**
  * Reads what workers and all who look at their jobs go by.
  *
+ * @param asked the storage that was asked for; null for STORAGE_BACKEND's
  * @throws FoldError `usage` for times that make no sense
  */
-export function readWorkConfig(): WorkConfig {
+export function readWorkConfig(asked: string | null = null): WorkConfig {
+  const backend = asked ?? read("STORAGE_BACKEND") ?? "local";
   const heartbeat_ms = secondsOf("HEARTBEAT_INTERVAL", 60);
-  const grace_ms = secondsOf("HEARTBEAT_GRACE_PERIOD", 600);
+  const grace_ms = secondsOf("HEARTBEAT_GRACE_PERIOD", backend === "local" ? 600 : 300);
   if (grace_ms < 2 * heartbeat_ms) {
     throw new FoldError(
       "usage",
@@ -132,7 +139,7 @@ export function readWorkConfig(): WorkConfig {
     );
   }
   return {
-    backend: read("STORAGE_BACKEND") ?? "local",
+    backend,
     workerId: read("WORKER_ID") ?? hostname(),
     heartbeat_ms,
     grace_ms,
@@ -151,6 +158,8 @@ export interface SpacesConfig {
   readonly secretKey: string;
   readonly buckets: { readonly input: string; readonly results: string; readonly temp: string };
   readonly cacheDir: string;
+  /** How much the cache may hold. */
+  readonly cacheSize_bytes: number;
 }
 
 /**
@@ -186,6 +195,7 @@ export function readSpacesConfig(): SpacesConfig {
       temp: read("DO_SPACES_BUCKET_TEMP") ?? "fold-temp",
     },
     cacheDir: read("LOCAL_CACHE_DIR") ?? "/tmp/fold_cache",
+    cacheSize_bytes: bytesOf("FOLD_CACHE_SIZE", 10 * 2 ** 30),
   };
 }
 
@@ -210,6 +220,8 @@ function endpointOf(text: string): string {
 
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
 /** What the environment says about the database. */
 export interface DatabaseConfig {
   /** Holds a password: not for messages. */
@@ -228,7 +240,7 @@ export function readDatabaseConfig(): DatabaseConfig {
   throw new FoldError("usage", "DATABASE_URL is not set", hint);
 }
 
-function bytesOf(name: "FOLD_WHOLE_BELOW", initial: number): number {
+function bytesOf(name: "FOLD_WHOLE_BELOW" | "FOLD_CACHE_SIZE", initial: number): number {
   const text = read(name) ?? String(initial);
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new FoldError("usage", `${name} cannot be ${JSON.stringify(text)}`, "give a number of bytes, 0 or more");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Archive } from "../archive/reader.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import type { CommandIo } from "./command.ts";
-import { openStorage, type StorageFlags } from "./job-storage.ts";
+import { type StorageFlags, withStorage } from "./job-storage.ts";
 
 /** The archives that a user names: by the path of a file, or by their names in a storage, as `fold status` lists them. */
 export class ArchiveFiles {
@@ -23,16 +23,17 @@ export class ArchiveFiles {
   async find(named: string): Promise<string> {
     const found = statSync(named, { throwIfNoEntry: false });
     if (found !== undefined && !found.isDirectory()) return named;
-    const storage = openStorage(this.flags, this.io);
-    const isThere = (await storage.listArchives()).some(({ name }) => name === named);
-    if (isThere) return await storage.openArchive(named, this.temporaryFolder());
-    // What is wrong with a folder is told by whoever tries to read it.
-    if (found !== undefined) return named;
-    throw new FoldError(
-      "not_found",
-      `cannot read the archive ${named}: no such file, and no archive of that name in ${storage.place}`,
-      "check the path; `fold status` lists the archives of a state directory",
-    );
+    return await withStorage(this.flags, this.io, async (storage) => {
+      const isThere = (await storage.listArchives()).some(({ name }) => name === named);
+      if (isThere) return await storage.openArchive(named, this.temporaryFolder());
+      // What is wrong with a folder is told by whoever tries to read it.
+      if (found !== undefined) return named;
+      throw new FoldError(
+        "not_found",
+        `cannot read the archive ${named}: no such file, and no archive of that name in ${storage.place}`,
+        "check the path; `fold status` lists the archives of a state directory",
+      );
+    });
   }
 
   /** Remove what was restored only to be read. An archive that is open can still be read to its end. */

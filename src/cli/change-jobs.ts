@@ -2,7 +2,7 @@ import { FoldError } from "../errors.ts";
 import type { JobEntry, Storage } from "../storage/port.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { JobFlags } from "./definitions.ts";
-import { openStorage } from "./job-storage.ts";
+import { withStorage } from "./job-storage.ts";
 
 /** What is done to each of several jobs. */
 export interface JobChange {
@@ -19,19 +19,20 @@ export async function changeJobs(
   io: CommandIo,
   { outcome, states, act }: JobChange,
 ): Promise<number> {
-  const storage = openStorage(flags, io);
   const problems: FoldError[] = [];
-  for (const wanted of parameters) {
-    try {
-      const { id, name } = findJob(await storage.listJobs(), wanted, states);
-      await act(storage, id);
-      if (flags.json) io.output.json({ job: id, name, outcome });
-      else io.output.line(`${name}: ${outcome}`);
-    } catch (error) {
-      if (!(error instanceof FoldError)) throw error;
-      problems.push(error);
+  await withStorage(flags, io, async (storage) => {
+    for (const wanted of parameters) {
+      try {
+        const { id, name } = findJob(await storage.listJobs(), wanted, states);
+        await act(storage, id);
+        if (flags.json) io.output.json({ job: id, name, outcome });
+        else io.output.line(`${name}: ${outcome}`);
+      } catch (error) {
+        if (!(error instanceof FoldError)) throw error;
+        problems.push(error);
+      }
     }
-  }
+  });
   if (problems.length === 0) return 0;
   if (parameters.length === 1) throw problems[0];
   for (const { message, hint } of problems) io.output.warn(`${message}; ${hint}`);

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { cloudDefinitions } from "./cloud-definitions.ts";
 import type { CommandDefinition } from "./command.ts";
 import { dbDefinition } from "./db-definition.ts";
 import {
@@ -36,7 +37,7 @@ const outDir = valued("folder for the archives", "DIR", text("a folder"), null, 
 const name = valued("name of the archive", "NAME", archiveName, null, "the text's");
 const storageBackend = valued(
   "where jobs are kept",
-  "local",
+  "local|cloud",
   text("the name of a backend"),
   null,
   "STORAGE_BACKEND, else local",
@@ -91,6 +92,7 @@ export const workFlags = {
   maxDims,
   threads,
   memory: valued("memory that this process may take", "SIZE", memory, null, "75% of what the machine or container has"),
+  stay: toggle("wait for new jobs when nothing is left, until Ctrl-C or SIGTERM"),
   stateDir,
   storageBackend,
   json: toggle("one JSON object a job on stdout and nothing else there"),
@@ -318,6 +320,7 @@ export const definitions: readonly CommandDefinition[] = [
   },
   storeDefinition,
   dbDefinition,
+  ...cloudDefinitions,
   {
     name: "completions",
     summary: "a script that completes commands and options in a shell",

@@ -1,4 +1,4 @@
-import { readWorkConfig, type WorkConfig } from "../config.ts";
+import { readDatabaseConfig, readSpacesConfig, readWorkConfig, type WorkConfig } from "../config.ts";
 import { createStorage, parseBackend, type StorageConfig } from "../storage/create-storage.ts";
 import type { Storage } from "../storage/port.ts";
 import type { CommandIo } from "./command.ts";
@@ -10,16 +10,34 @@ export interface StorageFlags {
 }
 
 /** Where jobs are kept, as options and environment say. */
-export function storageConfig(flags: StorageFlags, io: CommandIo, work: WorkConfig = readWorkConfig()): StorageConfig {
-  const backend =
-    flags.storageBackend === null
-      ? parseBackend(work.backend, "STORAGE_BACKEND")
-      : parseBackend(flags.storageBackend, "--storage-backend");
+export function storageConfig(
+  { storageBackend, stateDir }: StorageFlags,
+  io: CommandIo,
+  work: WorkConfig = readWorkConfig(storageBackend),
+): StorageConfig {
+  const backend = parseBackend(work.backend, storageBackend === null ? "STORAGE_BACKEND" : "--storage-backend");
   const { grace_ms, whole_below_bytes } = work;
-  return { backend, stateDir: flags.stateDir ?? io.config.stateDir, grace_ms, whole_below_bytes };
+  switch (backend) {
+    case "local":
+      return { backend, stateDir: stateDir ?? io.config.stateDir, grace_ms, whole_below_bytes };
+    case "cloud": {
+      const { buckets, cacheDir, cacheSize_bytes, ...spaces } = readSpacesConfig();
+      const { url: databaseUrl } = readDatabaseConfig();
+      return { backend, databaseUrl, spaces, buckets, cacheDir, cacheSize_bytes, grace_ms };
+    }
+  }
 }
 
-/** The storage that a command looks at. */
-export function openStorage(flags: StorageFlags, io: CommandIo): Storage {
-  return createStorage(storageConfig(flags, io));
+/** Do something with the storage that options and environment name, and let go of it. */
+export async function withStorage<T>(
+  flags: StorageFlags,
+  io: CommandIo,
+  act: (storage: Storage) => Promise<T>,
+): Promise<T> {
+  const storage = createStorage(storageConfig(flags, io));
+  try {
+    return await act(storage);
+  } finally {
+    await storage.close();
+  }
 }

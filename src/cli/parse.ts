@@ -31,11 +31,13 @@ export function parseCommandLine(argv: readonly string[], program: string): Requ
   return { kind: "command", definition, args: parseArguments(definition, rest, program) };
 }
 
-/** `fold --mode local ...` is how workers were started before there was `fold work`. */
+/** How workers were started before there were commands for it: `fold --mode local ...`, `fold --mode one-shot ...`. */
 function modernised(argv: readonly string[]): readonly string[] {
   const [first, ...rest] = argv;
   const [mode, others] = first === "--mode" ? [rest[0], rest.slice(1)] : [/^--mode=(.*)$/.exec(first ?? "")?.[1], rest];
-  return mode === undefined ? argv : ["work", "--storage-backend", mode, ...others];
+  if (mode === undefined) return argv;
+  if (mode === "continuous" || mode === "one-shot") return ["worker", "--mode", mode, ...others];
+  return ["work", "--storage-backend", mode, ...others];
 }
 
 function unknownCommand(word: string, program: string): FoldError {

@@ -68,10 +68,16 @@ async function stage(place: TextPlace, flags: StageFlags, io: CommandIo): Promis
 }
 
 /** Where a backend keeps the texts that wait; each new one has to say. */
-function inputFolder({ backend, stateDir }: StorageConfig): string {
-  switch (backend) {
+function inputFolder(config: StorageConfig): string {
+  switch (config.backend) {
     case "local":
-      return layoutOf(stateDir).input;
+      return layoutOf(config.stateDir).input;
+    case "cloud":
+      throw new FoldError(
+        "usage",
+        "pieces are staged in a state directory, not in the cloud",
+        "`fold submit FILE... --shards N` lets a fleet share one text",
+      );
   }
 }
 

@@ -2,7 +2,7 @@ import { FoldError } from "../errors.ts";
 import type { ArchiveEntry, JobEntry, Storage } from "../storage/port.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { StatusFlags } from "./definitions.ts";
-import { openStorage } from "./job-storage.ts";
+import { withStorage } from "./job-storage.ts";
 import { Screen } from "./screen.ts";
 import { formatBytes, formatCount, formatDuration, formatTable } from "./text.ts";
 
@@ -20,13 +20,14 @@ export interface Status {
 
 /** `fold status`: the jobs of a storage. */
 export async function execute({ flags }: CommandArguments<StatusFlags>, io: CommandIo): Promise<number> {
-  const storage = openStorage(flags, io);
-  if (!flags.watch) {
-    show(await statusOf(storage), flags, io);
-    return 0;
-  }
-  if (flags.json || !io.output.isErrorTerminal) return await watchLines(storage, flags, io);
-  return await watchScreen(storage, io);
+  return await withStorage(flags, io, async (storage) => {
+    if (!flags.watch) {
+      show(await statusOf(storage), flags, io);
+      return 0;
+    }
+    if (flags.json || !io.output.isErrorTerminal) return await watchLines(storage, flags, io);
+    return await watchScreen(storage, io);
+  });
 }
 
 async function statusOf(storage: Storage): Promise<Status> {

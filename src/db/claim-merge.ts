@@ -54,7 +54,7 @@ function attemptMerge(sql: Client, { worker, options, scope, most_bytes }: Merge
   return sql<Try[]>`
     with free as not materialized (
       select * from archives
-      where not is_deleted and reserved_by is null
+      where not is_deleted and not is_damaged and reserved_by is null
         and (${options === null} or (options->>'max_dims' is not distinct from ${textOf(options?.max_dims)}::text
           and options->>'min_volume' = ${textOf(options?.min_volume)}::text))
     ), parts as (

@@ -76,7 +76,7 @@ function complete(sql: Client, { jobId, workerId, attempt }: AttemptKey, archive
     ), same as (
       select a.id, a.name, a.s3_key from archives a join mine
         on a.batch is not distinct from mine.batch and a.family is not distinct from mine.family
-      where a.tar_sha256 = ${archive.tarSha256} and not a.is_deleted and a.reserved_by is null
+      where a.tar_sha256 = ${archive.tarSha256} and not a.is_deleted and not a.is_damaged and a.reserved_by is null
       limit 1 for update of a skip locked
     ), named as (
       select ${archive.name} || case when number = 1 then '' else '.' || number end as name

@@ -19,7 +19,7 @@ export async function listArchives(database: Database, wanted: ArchivesWanted = 
   const rows = await database.ask(
     (sql) => sql<ArchiveResult[]>`
       select ${sql.unsafe(ARCHIVE_JSON)} as archive from archives a
-      where not is_deleted and name > ${after} and (${withReserved} or reserved_by is null)
+      where not is_deleted and not is_damaged and name > ${after} and (${withReserved} or reserved_by is null)
       order by name limit ${limit}`,
   );
   return rows.map(({ archive }) => archive);

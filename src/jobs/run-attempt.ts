@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { formatLineage, type Lineage } from "../archive/lineage.ts";
+import { formatLineage, type Lineage, parseLineage } from "../archive/lineage.ts";
 import { sha256 } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
 import type { ArchiveIdentity } from "../archive/writer.ts";
@@ -57,8 +57,10 @@ async function mergeArchives(attempt: Attempt, settings: RunSettings): Promise<s
   try {
     for (const path of await settings.storage.readArchives(attempt)) archives.push(await Archive.open(path));
     const plan = await planMerge(archives);
-    // Two merges have one name only when they are the same, so none takes another's place in the storage.
-    const identity = { ...plan, name: `merged-${nameHash(plan)}` };
+    // All shards of a text are that text. Two merges have one name only when they are the same, so none takes another's
+    // place in the storage.
+    const isText = parseLineage(plan.lineage).kind === "text";
+    const identity = { ...plan, name: isText ? plan.defaultName : `merged-${nameHash(plan)}` };
     if (plan.copyFrom === null) return await fold(attempt, identity, plan.corpus, settings);
     const path = archivePath(attempt);
     await copyChunks(plan, plan.copyFrom, identity.name, path, settings.signal);

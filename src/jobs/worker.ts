@@ -9,7 +9,8 @@
  *                ├─ any other error ──> give back, counted      failed; put aside after MAX_ATTEMPTS
  *                └─ the lease is lost ──> drop it               lost; whoever has the job goes on
  *
- * The loop ends when no job is waiting and none is running: what runs elsewhere may come back, or be merged.
+ * The loop ends when no job is waiting and none is running: what runs elsewhere may come back, or be merged. A worker
+ * that stays goes on looking, ever more seldom.
  */
 import type { FoldOptions } from "../archive/manifest.ts";
 import { FoldError } from "../errors.ts";
@@ -34,6 +35,8 @@ export interface WorkRequest {
   readonly merges: boolean;
   /** One job, then the end; else until nothing is left. */
   readonly isOneShot: boolean;
+  /** Wait for new jobs when nothing is left, until `signal`. */
+  readonly stays: boolean;
   /** Only this job; null for any. */
   readonly jobId: string | null;
   readonly threads: number;
@@ -50,6 +53,8 @@ export interface WorkRequest {
 /** While others are at work: how often to look whether there is something to do. */
 const FIRST_LOOK_MS = 50;
 const LAST_LOOK_MS = 1_000;
+/** The same where nothing is left to wait for but new jobs. */
+const LAST_IDLE_LOOK_MS = 10_000;
 /** How often the thread of heartbeats is told how far a job is. */
 const NOTE_EVERY_MS = 500;
 /** Jobs of lost workers are looked for so many times in a grace period. */
@@ -103,7 +108,7 @@ class WorkLoop {
   }
 
   async run(): Promise<WorkSummary> {
-    const { signal, isOneShot, jobId } = this.request;
+    const { signal, isOneShot, jobId, stays } = this.request;
     let wasQuiet = false;
     let look_ms = FIRST_LOOK_MS;
     while (!signal.aborted) {
@@ -118,11 +123,12 @@ class WorkLoop {
       }
       if (jobId !== null) throw await this.noSuchJob(jobId);
       // The end only when nothing was running before the claim: a job that ends leaves what can be claimed.
-      if (wasQuiet || isOneShot) break;
+      if ((wasQuiet && !stays) || isOneShot) break;
       wasQuiet = await this.isQuiet();
-      if (wasQuiet) continue;
-      await pause(look_ms, signal);
-      look_ms = Math.min(look_ms * 2, LAST_LOOK_MS);
+      if (wasQuiet && !stays) continue;
+      // By chance: a fleet that has run out of work does not ask all at once.
+      await pause(look_ms * (0.5 + Math.random()), signal);
+      look_ms = Math.min(look_ms * 2, wasQuiet ? LAST_IDLE_LOOK_MS : LAST_LOOK_MS);
     }
     return await this.summary();
   }

@@ -1,15 +1,20 @@
 import { FoldError } from "../errors.ts";
+import type { CloudConfig } from "./cloud/cloud-config.ts";
+import { CloudStorage } from "./cloud/cloud-storage.ts";
 import { LocalStorage } from "./local/local-storage.ts";
 import type { Storage } from "./port.ts";
 
 /** The storage backends, by the names that users give them. */
-export const backends = ["local"] as const;
+export const backends = ["local", "cloud"] as const;
 
 export type Backend = (typeof backends)[number];
 
 /** Which storage, and where: plain data, so that a thread can make the same storage for itself. */
-export interface StorageConfig {
-  readonly backend: Backend;
+export type StorageConfig = LocalConfig | CloudConfig;
+
+/** A state directory. */
+export interface LocalConfig {
+  readonly backend: "local";
   /** The state directory. */
   readonly stateDir: string;
   /** An attempt that was not heard of for so long is lost. */
@@ -19,10 +24,12 @@ export interface StorageConfig {
 }
 
 /** Open the storage that a configuration names. */
-export function createStorage({ backend, stateDir, ...options }: StorageConfig): Storage {
-  switch (backend) {
+export function createStorage(config: StorageConfig): Storage {
+  switch (config.backend) {
     case "local":
-      return new LocalStorage({ folder: stateDir, ...options });
+      return new LocalStorage({ ...config, folder: config.stateDir });
+    case "cloud":
+      return new CloudStorage(config);
   }
 }
 
@@ -42,4 +49,4 @@ export function parseBackend(name: string, origin: string): Backend {
 }
 
 /** Names that users may know already. */
-const planned: ReadonlySet<string> = new Set(["cloud", "spaces"]);
+const planned: ReadonlySet<string> = new Set(["spaces"]);

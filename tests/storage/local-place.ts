@@ -68,6 +68,10 @@ export class LocalPlace implements Place {
     return Promise.resolve();
   }
 
+  async putCopies(names: readonly string[], text: string): Promise<void> {
+    for (const name of names) await this.putText(name, text);
+  }
+
   canHold(name: string): boolean {
     return name.split("/").every((part) => part !== "" && !part.startsWith(".") && Buffer.byteLength(part) <= 251);
   }

@@ -28,6 +28,8 @@ export interface Place {
   readonly address: string;
   /** Put a text in, as a user does. */
   putText(name: string, text: string): Promise<void>;
+  /** Put the same text in under many names. */
+  putCopies(names: readonly string[], text: string): Promise<void>;
   /** Whether a user can put a text of that name in at all. */
   canHold(name: string): boolean;
   /** Let time pass, for all handles of this process. */

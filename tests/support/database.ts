@@ -36,7 +36,7 @@ export async function asOwner<T>(run: (sql: postgres.Sql) => Promise<T>, url: st
 
 /** The name of a migrated database to make copies of; the first to ask makes it. */
 async function template(sql: postgres.Sql): Promise<string> {
-  const hashes = (await readMigrations()).map(({ hash }) => hash).join();
+  const hashes = (await readMigrations()).map(({ hash, made_ms }) => `${hash} ${made_ms}`).join();
   const name = `fold_template_${createHash("sha256").update(hashes).digest("hex").slice(0, 12)}`;
   await sql`select pg_advisory_lock(${LOCK})`;
   try {
@@ -56,18 +56,29 @@ async function template(sql: postgres.Sql): Promise<string> {
 }
 
 /**
- * The URL of a new database that goes with the tests of the file.
+ * The URL of a new database; whoever makes it removes it with dropDatabase.
  *
  * @param isMigrated whether it has the tables already
  */
-export async function newDatabase(isMigrated = true): Promise<string> {
+export async function makeDatabase(isMigrated = true): Promise<string> {
   const name = `fold_test_${crypto.randomUUID().replaceAll("-", "")}`;
   await asOwner(async (sql) => {
     const source = isMigrated ? await template(sql) : "template0";
     await sql.unsafe(`create database ${name} template ${source}`);
   });
-  afterAll(() => asOwner((sql) => sql.unsafe(`drop database if exists ${name} with (force)`)));
   return urlOf(name);
+}
+
+export async function dropDatabase(url: string): Promise<void> {
+  const name = new URL(url).pathname.slice(1);
+  await asOwner((sql) => sql.unsafe(`drop database if exists ${name} with (force)`));
+}
+
+/** The URL of a new database that goes with the tests of the file. */
+export async function newDatabase(isMigrated = true): Promise<string> {
+  const url = await makeDatabase(isMigrated);
+  afterAll(() => dropDatabase(url));
+  return url;
 }
 
 /** A connection that is closed with the tests of the file. */

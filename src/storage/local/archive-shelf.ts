@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { archiveName } from "../../archive/archive-name.ts";
 import { INTERNER } from "../../archive/manifest.ts";
 import { FoldError, type FoldErrorCode } from "../../errors.ts";
 import { Adding } from "../../store/adding.ts";
@@ -12,6 +11,7 @@ import { ReferencedArchive } from "../../store/referenced.ts";
 import { Store } from "../../store/store.ts";
 import { type StoredArchive, WHOLE_ENDING } from "../../store/stored-archive.ts";
 import { WholeArchive } from "../../store/whole.ts";
+import { entryOf } from "../describe-archive.ts";
 import { pathOfName } from "../names.ts";
 import type { ArchiveEntry } from "../port.ts";
 import { makeFolder, move, storeFiles } from "./files.ts";
@@ -116,10 +116,7 @@ export class ArchiveShelf {
   async describe(file: string): Promise<ArchiveEntry | null> {
     try {
       const archive = this.open(file);
-      const { name, options, orthos, lineage, interner } = await archive.describe();
-      const sizes = { size_bytes: archive.size_bytes, sentences_bytes: interner.size };
-      const tar_sha256 = await archive.tarSha256();
-      return { name: archiveName(name, options), orthos, lineage, options, ...sizes, tar_sha256 };
+      return entryOf(await archive.describe(), archive.size_bytes, await archive.tarSha256());
     } catch (error) {
       if (error instanceof FoldError && UNUSABLE.has(error.code)) return null;
       throw error;

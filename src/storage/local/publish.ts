@@ -1,7 +1,6 @@
 import { FoldError } from "../../errors.ts";
 import { TAKEN_ENDING } from "../../store/layout.ts";
 import { WHOLE_ENDING } from "../../store/stored-archive.ts";
-import { pathOfName } from "../names.ts";
 import type { ArchiveEntry, Attempt } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
 import { move, moveQuickly, remove } from "./files.ts";
@@ -33,7 +32,7 @@ export async function keepArchive(
   shelf: ArchiveShelf,
   whole_below_bytes: number,
 ): Promise<ArchiveEntry> {
-  const entry = await described(shelf, file);
+  const entry = await shelf.describe(file);
   // A file inside a folder that is lost is gone with it.
   if (!isOwned(attempt.folder)) throw lost(attempt.id);
   if (entry === null) {
@@ -84,7 +83,7 @@ export async function finishLost(folder: string, shelf: ArchiveShelf): Promise<b
     remove(folder);
     return true;
   }
-  const entry = await described(shelf, archive);
+  const entry = await shelf.describe(archive);
   if (entry === null) return false;
   await finish(folder, entry.name, shelf);
   return true;
@@ -96,10 +95,4 @@ async function finish(folder: string, name: string, shelf: ArchiveShelf): Promis
   const shelved = archive !== null ? await shelve(shelf, archive, name) : name;
   remove(folder);
   return shelved;
-}
-
-/** What an archive is, by the name under which it can stand on the shelf; null for one that is damaged. */
-async function described(shelf: ArchiveShelf, file: string): Promise<ArchiveEntry | null> {
-  const entry = await shelf.describe(file);
-  return entry === null ? null : { ...entry, name: pathOfName(entry.name) };
 }

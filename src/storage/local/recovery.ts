@@ -72,7 +72,7 @@ async function recover(recovering: Recovering, own: WorkFolder): Promise<boolean
     return true;
   }
   await putAside.put(path, failed, {
-    code: "failed",
+    code: "lost",
     message: `its worker was lost ${failed.failures} times`,
     hint: "see whether it ran out of memory; `fold retry` lets it try again",
   });

@@ -6,7 +6,8 @@ const text = "one two.\n";
 const SAMPLE = 100;
 
 async function fill(place: Place, count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await place.putText(`part-${i % 10}/text-${i}`, text);
+  const names = Array.from({ length: count }, (_, i) => `part-${i % 10}/text-${i}`);
+  await place.putCopies(names, text);
 }
 
 /** Processor time that something takes, in ms. */
@@ -41,7 +42,7 @@ export const manyCases: readonly Case[] = [
     name: "many archives are listed by name",
     run: async (place) => {
       const names = Array.from({ length: 150 }, (_, i) => `text-${i}`).sort();
-      for (const name of names) await place.putText(name, text);
+      await place.putCopies(names, text);
       const storage = place.open();
       for (const _ of names) await finish(storage, await claim(storage));
       await publish(place, "one-more", text);

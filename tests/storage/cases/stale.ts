@@ -86,7 +86,7 @@ export const staleCases: readonly Case[] = [
         expect((await storage.listJobs())[0].failures).toBe(i);
       }
       const [job] = await storage.listJobs();
-      expect([job.state, job.name, job.failure?.code]).toEqual(["failed", "book", "failed"]);
+      expect([job.state, job.name, job.failure?.code]).toEqual(["failed", "book", "lost"]);
       expect(await storage.claimNextJob(wanted())).toBeNull();
       expect(await textsIn(storage)).toEqual(["book"]);
       expect(await place.leftovers()).toEqual([]);

@@ -1,0 +1,1 @@
+ALTER TABLE "archives" ADD COLUMN "is_damaged" boolean DEFAULT false NOT NULL;

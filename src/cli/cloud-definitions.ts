@@ -1,0 +1,166 @@
+import { availableParallelism } from "node:os";
+import type { CommandDefinition } from "./command.ts";
+import {
+  archiveName,
+  dimensions,
+  duration_ms,
+  type FlagValues,
+  MAX_THREADS,
+  memory,
+  oneOf,
+  text,
+  toggle,
+  valued,
+  wholeNumber,
+} from "./flags.ts";
+
+const json = toggle("print JSON on stdout and nothing else there");
+const quiet = toggle("no progress and no summary; errors are still told");
+const maxDims = valued("most dimensions of an ortho", "N|all", dimensions, 2, "2");
+const WEEK_MS = 7 * 86_400_000;
+
+export const submitFlags = {
+  shards: valued("share each text among so many jobs, whose archives are joined", "N", wholeNumber(1, 1000), 1),
+  merge: toggle("merge the archives of all these texts into one, as they are done"),
+  maxDims,
+  minVolume: valued("leave out orthos of less volume", "V", wholeNumber(1), 1, "1"),
+  name: valued("name of the archive", "NAME", archiveName, null, "the text's"),
+  again: toggle("queue it even if the same was submitted before"),
+  json,
+  quiet,
+};
+
+export const workerFlags = {
+  mode: oneOf("all jobs until nothing is left, or one", ["continuous", "one-shot"], "continuous"),
+  jobId: valued("only this job", "JOB", text("the id of a job"), null),
+  backend: oneOf("where the jobs are", ["cloud"], "cloud"),
+  stay: toggle("wait for new jobs when nothing is left, until Ctrl-C or SIGTERM"),
+  merge: toggle("once no text waits, merge all archives two by two until one is left"),
+  maxDims: { ...maxDims, description: "with --merge: archives of so many dimensions" },
+  threads: valued("threads to use", "N", wholeNumber(1, MAX_THREADS), availableParallelism(), "all cores"),
+  memory: valued("memory that this process may take", "SIZE", memory, null, "75% of what the machine or container has"),
+  json: toggle("one JSON object a job on stdout and nothing else there"),
+  quiet: toggle("neither a live view nor log lines; errors are still told"),
+};
+
+export const jobsFlags = {
+  all: toggle("also those that are completed"),
+  json,
+};
+
+export const archivesFlags = { json };
+
+export const getFlags = {
+  out: valued("where to; a folder or the name of a file", "PATH", text("a path"), null, "NAME.tar.zst here"),
+  force: toggle("replace what is there"),
+  json,
+};
+
+export const urlFlags = {
+  expires: valued("how long the URL is good for, up to 7d", "TIME", duration_ms, 3_600_000, "1h"),
+  json,
+};
+
+export const gcFlags = {
+  grace: valued("what is younger stays", "TIME", duration_ms, WEEK_MS, "7d"),
+  inputs: toggle("also texts that no job is waiting for"),
+  dryRun: toggle("only tell what would be deleted"),
+  json,
+};
+
+/** The commands of a fleet: PostgreSQL says whose a job is, Spaces holds the bytes. */
+export const cloudDefinitions: readonly CommandDefinition[] = [
+  {
+    name: "submit",
+    summary: "upload texts and queue their jobs for a fleet",
+    parameters: "PATH...",
+    atLeast: 1,
+    atMost: Infinity,
+    flags: submitFlags,
+    examples: [
+      ["submit book.txt", "one job"],
+      ["submit book.txt --shards 8", "eight jobs, and their archives joined into one"],
+      ["submit texts/ --merge", "a job for each *.txt of a folder, and one archive of all in the end"],
+    ],
+    load: () => import("./submit.ts"),
+  },
+  {
+    name: "worker",
+    summary: "work off the jobs of a fleet, beside as many other workers on as many machines as you like",
+    parameters: "",
+    atLeast: 0,
+    atMost: 0,
+    flags: workerFlags,
+    examples: [
+      ["worker", "until nothing is left"],
+      ["worker --stay", "until it is stopped"],
+      ["worker --mode one-shot --json", "one job, told as JSON"],
+    ],
+    load: () => import("./worker.ts"),
+  },
+  {
+    name: "jobs",
+    summary: "the jobs of a fleet, with what became of them",
+    parameters: "[JOB]",
+    atLeast: 0,
+    atMost: 1,
+    flags: jobsFlags,
+    examples: [
+      ["jobs", "what waits, runs or failed"],
+      ["jobs --all --json", "all there ever were"],
+      ["jobs 4b0c6c0e-8a53-4d4e-9c3f-4f2a6f7a1f11", "every attempt at one job"],
+    ],
+    load: () => import("./jobs.ts"),
+  },
+  {
+    name: "archives",
+    summary: "the archives of a fleet",
+    parameters: "",
+    atLeast: 0,
+    atMost: 0,
+    flags: archivesFlags,
+    examples: [["archives", "by name, with their orthos and where they come from"]],
+    load: () => import("./archives.ts"),
+  },
+  {
+    name: "get",
+    summary: "download an archive of a fleet",
+    parameters: "ARCHIVE",
+    atLeast: 1,
+    atMost: 1,
+    flags: getFlags,
+    examples: [
+      ["get book", "to book.tar.zst"],
+      ["get book --out /data/", "into a folder"],
+    ],
+    load: () => import("./get.ts"),
+  },
+  {
+    name: "url",
+    summary: "a URL by which anybody can download an archive for some time",
+    parameters: "ARCHIVE",
+    atLeast: 1,
+    atMost: 1,
+    flags: urlFlags,
+    examples: [["url book --expires 24h", "for a day"]],
+    load: () => import("./url.ts"),
+  },
+  {
+    name: "gc",
+    summary: "delete what nobody needs from the buckets of a fleet",
+    parameters: "",
+    atLeast: 0,
+    atMost: 0,
+    flags: gcFlags,
+    examples: [["gc --dry-run", "what workers that died have left"]],
+    load: () => import("./gc.ts"),
+  },
+];
+
+export type SubmitFlags = FlagValues<typeof submitFlags>;
+export type WorkerFlags = FlagValues<typeof workerFlags>;
+export type JobsFlags = FlagValues<typeof jobsFlags>;
+export type ArchivesFlags = FlagValues<typeof archivesFlags>;
+export type GetFlags = FlagValues<typeof getFlags>;
+export type UrlFlags = FlagValues<typeof urlFlags>;
+export type GcFlags = FlagValues<typeof gcFlags>;

@@ -1,0 +1,9 @@
+import type { Database } from "./database.ts";
+
+/**
+ * Note that what lies under an archive's key is not that archive: it is neither listed nor merged any more, and can
+ * still be looked at.
+ */
+export async function markDamaged(database: Database, archiveId: string): Promise<void> {
+  await database.ask((sql) => sql`update archives set is_damaged = true where id = ${archiveId}`);
+}

@@ -1,0 +1,112 @@
+import { mkdtemp, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { INTERNER } from "../../archive/manifest.ts";
+import { Archive } from "../../archive/reader.ts";
+import { tarSha256ByFzstd } from "../../archive/second-decoder.ts";
+import type { ArchiveRow } from "../../db/rows.ts";
+import { FoldError, fromSystemError } from "../../errors.ts";
+import type { Bucket } from "../../s3/bucket.ts";
+import type { Cache } from "../../s3/cache.ts";
+import { describeArchive } from "../describe-archive.ts";
+import type { ArchiveEntry } from "../port.ts";
+import { newArchiveKey } from "./keys.ts";
+
+/** An archive that is whole in the bucket and has no row yet. */
+export interface Uploaded {
+  readonly key: string;
+  readonly entry: ArchiveEntry;
+}
+
+/** Archives in the bucket for results. */
+export class BucketArchives {
+  /** @param cache keeps copies of what was fetched and put */
+  constructor(
+    private readonly bucket: Bucket,
+    private readonly cache: Cache,
+  ) {}
+
+  /**
+   * Upload a finished archive, which is decoded by an independent decoder before: what cannot be read back is not
+   * worth keeping. The file moves into the cache: whoever has made an archive is often the one who merges it.
+   *
+   * @throws FoldError `corrupt` for what is no whole archive
+   */
+  async upload(file: string): Promise<Uploaded> {
+    const entry = await describe(file);
+    if ((await tarSha256ByFzstd(file)) !== entry.tar_sha256) throw noArchive(file);
+    const key = newArchiveKey();
+    const metadata = { "fold-tar-sha256": entry.tar_sha256 };
+    const { sha256 } = await this.bucket.putFile(key, file, { metadata });
+    const kept = `${file}.kept`;
+    await this.cache.take(sha256, kept, () => rename(file, kept));
+    return { key, entry };
+  }
+
+  /**
+   * Fetch an archive into a file, compared with what its row says of it.
+   *
+   * @throws FoldError `corrupt` when something else is there
+   */
+  async fetch({ s3Key, size_bytes, tarSha256, name }: ArchiveRow, path: string, signal?: AbortSignal): Promise<void> {
+    const known = await this.bucket.head(s3Key, { signal });
+    const sha256 = known?.sha256 ?? null;
+    const half = `${path}.part`;
+    const download = async () => void (await this.bucket.getFile(s3Key, half, { signal }));
+    if (sha256 === null) await download();
+    else await this.cache.take(sha256, half, download);
+    try {
+      // The hash that came with the object says that it is whole; this one, that it is the one.
+      const found = await describe(half);
+      if (found.size_bytes !== size_bytes || found.tar_sha256 !== tarSha256) {
+        throw new FoldError("corrupt", `archive ${name} is not what was put there`, "fold its text again");
+      }
+      await rename(half, path);
+    } finally {
+      await rm(half, { force: true });
+    }
+  }
+
+  /** The sentences of an archive, encoded. */
+  async interner(row: ArchiveRow): Promise<Uint8Array> {
+    const folder = await temporaryFolder();
+    try {
+      const path = join(folder, "archive.tar.zst");
+      await this.fetch(row, path);
+      const archive = await Archive.open(path);
+      try {
+        for await (const [, bytes] of archive.members([archive.manifest.interner])) return bytes;
+      } finally {
+        archive.close();
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+    throw new FoldError("corrupt", `archive ${row.name} has no ${INTERNER}`, "fold its text again");
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    if (keys.length > 0) await this.bucket.remove(keys);
+  }
+}
+
+async function temporaryFolder(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), "fold-"));
+  } catch (error) {
+    throw fromSystemError(error, "create a folder in", tmpdir());
+  }
+}
+
+async function describe(file: string): Promise<ArchiveEntry> {
+  try {
+    return await describeArchive(file);
+  } catch (error) {
+    if (error instanceof FoldError && (error.code === "corrupt" || error.code === "not_found")) throw noArchive(file);
+    throw error;
+  }
+}
+
+function noArchive(file: string): FoldError {
+  return new FoldError("corrupt", `${file} is no whole archive`, "make it again");
+}

@@ -1,0 +1,260 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { abandonJob } from "../../db/abandon-job.ts";
+import { cancelJob } from "../../db/cancel-job.ts";
+import { claimJob } from "../../db/claim-job.ts";
+import { claimMerge } from "../../db/claim-merge.ts";
+import { completeJob } from "../../db/complete-job.ts";
+import type { Database } from "../../db/database.ts";
+import { failJob } from "../../db/fail-job.ts";
+import { heartbeat } from "../../db/heartbeat.ts";
+import { attemptsUnderWay, leasedJob } from "../../db/leased-job.ts";
+import { getArchive, listArchives } from "../../db/list-archives.ts";
+import { listJobs } from "../../db/list-jobs.ts";
+import { markDamaged } from "../../db/mark-damaged.ts";
+import { reclaimStale } from "../../db/reclaim-stale.ts";
+import { retryJob } from "../../db/retry-job.ts";
+import type { ArchiveRow, ClaimedJob } from "../../db/rows.ts";
+import { FoldError, fromSystemError } from "../../errors.ts";
+import { checkChunkName } from "../chunk-name.ts";
+import type { ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
+import { MAX_ATTEMPTS } from "../port.ts";
+import { AttemptFolders, removeFolder } from "./attempt-folders.ts";
+import { BucketArchives, type Uploaded } from "./bucket-archives.ts";
+import type { CloudConfig } from "./cloud-config.ts";
+import { CloudParts } from "./cloud-parts.ts";
+import { sha256OfInput } from "./keys.ts";
+import { Parts } from "./parts.ts";
+import { keyOf, toArchiveEntry, toJobEntry, toNewArchive } from "./rows.ts";
+
+/** Smaller texts are fetched again: that takes no longer than looking whether they are here. */
+const LEAST_CACHED_BYTES = 1 << 20;
+
+/**
+ * The storage of a fleet: PostgreSQL says whose a job is, S3 holds the bytes.
+ *
+ * What is in the buckets counts only through rows, so the order is always: first the object, then the row that names
+ * it; first the row that no longer does, then the object is removed. What a crash leaves in between is an object that
+ * nobody needs, which `fold gc` removes.
+ */
+export class CloudStorage implements Storage {
+  readonly place: string;
+  readonly keepsFolders = false;
+  private readonly cloud: CloudParts;
+  private readonly parts: Parts;
+  private readonly archives: BucketArchives;
+  private readonly folders: AttemptFolders;
+  /** The archives of attempts under way. */
+  private readonly written = new WeakMap<Attempt, Uploaded>();
+
+  constructor(private readonly config: CloudConfig) {
+    this.cloud = new CloudParts(config);
+    this.parts = new Parts(this.cloud.temp);
+    this.archives = new BucketArchives(this.cloud.results, this.cloud.cache);
+    const { host, pathname } = new URL(config.databaseUrl);
+    this.place = `${host}${pathname}`;
+    this.folders = new AttemptFolders(config.cacheDir, this.place);
+  }
+
+  async claimNextJob(wanted: JobWanted): Promise<Attempt | null> {
+    const { worker, id, merges, most_bytes } = wanted;
+    const database = await this.cloud.database();
+    const options = { max_dims: wanted.options.max_dims, min_volume: wanted.options.min_volume, shard: null };
+    const limits = most_bytes === undefined ? {} : { most_bytes };
+    const claimed = await claimJob(database, {
+      worker,
+      merges,
+      options,
+      ...limits,
+      ...(id === undefined ? {} : { id }),
+    });
+    if (claimed !== null || id !== undefined) return this.attemptOf(claimed);
+    const limit = most_bytes === undefined ? {} : { most_bytes: most_bytes.merge };
+    const batch = await claimMerge(database, { worker, options: null, scope: "batches", ...limit });
+    if (batch !== null || !merges || wanted.options.shard !== null) return this.attemptOf(batch);
+    return this.attemptOf(await claimMerge(database, { worker, options, scope: "all", ...limit }));
+  }
+
+  private attemptOf(job: ClaimedJob | null): Attempt | null {
+    if (job === null) return null;
+    const { jobId: id, workerId: worker, attempt: number, name, options, size_bytes, archives } = job;
+    return {
+      id,
+      kind: job.jobType === "archive_merge" ? "merge" : "text",
+      name,
+      number,
+      worker,
+      options,
+      size_bytes,
+      archives: archives.map((archive) => archive.name),
+      folder: this.folders.make(id, number),
+    };
+  }
+
+  async heartbeat(attempt: Attempt, progress: JobProgress): Promise<void> {
+    await heartbeat(await this.cloud.database(), keyOf(attempt), progress);
+  }
+
+  async completeJob(attempt: Attempt): Promise<ArchiveEntry> {
+    const database = await this.cloud.database();
+    const written = this.written.get(attempt);
+    if (written === undefined) {
+      await this.check(database, attempt);
+      throw new FoldError("failed", `job ${attempt.id} has no archive`, "write the archive before completing the job");
+    }
+    const { entry, key } = written;
+    const used = (await leasedJob(database, keyOf(attempt))).archives;
+    const { name, isNew } = await completeJob(database, keyOf(attempt), toNewArchive(entry, key));
+    const unneeded = [...used.map(({ s3Key }) => s3Key), ...(isNew ? [] : [key])];
+    await this.tidy(attempt, unneeded);
+    return { ...entry, name };
+  }
+
+  /** Remove what a completed job has used up. It is done, whatever comes of this: `fold gc` removes what stays. */
+  private async tidy({ id, folder }: Attempt, archiveKeys: readonly string[]): Promise<void> {
+    removeFolder(folder);
+    await Promise.allSettled([this.parts.clear(id), this.archives.remove(archiveKeys)]);
+  }
+
+  async abandonJob(attempt: Attempt, keepsWork: boolean): Promise<void> {
+    const database = await this.cloud.database();
+    if (!keepsWork) {
+      await this.check(database, attempt);
+      await this.parts.clear(attempt.id);
+    }
+    await abandonJob(database, keyOf(attempt));
+    removeFolder(attempt.folder);
+  }
+
+  async failJob(attempt: Attempt, { code, message, hint, isFinal }: JobFailure): Promise<boolean> {
+    const database = await this.cloud.database();
+    const isAside = await failJob(database, keyOf(attempt), { code, message, hint }, isFinal, MAX_ATTEMPTS);
+    removeFolder(attempt.folder);
+    return isAside;
+  }
+
+  async readText(attempt: Attempt): Promise<Uint8Array> {
+    const { inputPath, size_bytes } = await leasedJob(await this.cloud.database(), keyOf(attempt));
+    const { input, cache } = this.cloud;
+    const sha256 = sha256OfInput(inputPath);
+    if (size_bytes < LEAST_CACHED_BYTES || sha256 === null) return (await input.get(inputPath, size_bytes)).bytes;
+    const path = join(attempt.folder, "source.txt");
+    await cache.take(sha256, path, async () => void (await input.getFile(inputPath, path, { sha256 })));
+    return await readBytes(path);
+  }
+
+  async readArchives(attempt: Attempt): Promise<string[]> {
+    const { archives } = await leasedJob(await this.cloud.database(), keyOf(attempt));
+    const paths = archives.map((_, number) => join(attempt.folder, `input-${number}.tar.zst`));
+    for (const [number, archive] of archives.entries()) await this.fetch(archive, paths[number]);
+    return paths;
+  }
+
+  async writeArchive(attempt: Attempt, file: string): Promise<void> {
+    await this.check(await this.cloud.database(), attempt);
+    const earlier = this.written.get(attempt);
+    this.written.set(attempt, await this.archives.upload(file));
+    if (earlier !== undefined) await this.archives.remove([earlier.key]);
+  }
+
+  async openArchive(name: string, folder: string): Promise<string> {
+    const row = await this.find(name);
+    const path = join(folder, `${row.id}.tar.zst`);
+    await this.fetch(row, path);
+    return path;
+  }
+
+  async readInterner(name: string): Promise<Uint8Array> {
+    return await this.archives.interner(await this.find(name));
+  }
+
+  async listArchives(): Promise<ArchiveEntry[]> {
+    const database = await this.cloud.database();
+    const entries: ArchiveEntry[] = [];
+    for (let after = ""; ; after = entries.at(-1)?.name ?? "") {
+      const page = await listArchives(database, { after });
+      if (page.length === 0) return entries;
+      entries.push(...page.map(toArchiveEntry));
+    }
+  }
+
+  async spillChunk(attempt: Attempt, name: string, bytes: Uint8Array): Promise<void> {
+    checkChunkName(name);
+    await this.check(await this.cloud.database(), attempt);
+    await this.parts.put(attempt.id, attempt.number, name, bytes);
+  }
+
+  async readChunk(attempt: Attempt, name: string): Promise<Uint8Array | null> {
+    checkChunkName(name);
+    await this.check(await this.cloud.database(), attempt);
+    return await this.parts.get(attempt.id, attempt.number, name);
+  }
+
+  async listChunks(attempt: Attempt): Promise<string[]> {
+    await this.check(await this.cloud.database(), attempt);
+    return await this.parts.names(attempt.id, attempt.number);
+  }
+
+  async reclaimStale(): Promise<number> {
+    const database = await this.cloud.database();
+    const count = await reclaimStale(database, this.config.grace_ms, MAX_ATTEMPTS);
+    // Listed before the question: what is claimed in between is not in it.
+    const folders = this.folders.list();
+    const underWay = await attemptsUnderWay(database, [...new Set(folders.map(({ jobId }) => jobId))]);
+    for (const { jobId, attempt, path } of folders) if (underWay.get(jobId) !== attempt) removeFolder(path);
+    return count;
+  }
+
+  async listJobs(): Promise<JobEntry[]> {
+    const database = await this.cloud.database();
+    const jobs: JobEntry[] = [];
+    for (let after = 0; ; ) {
+      const page = await listJobs(database, { after });
+      if (page.length === 0) return jobs;
+      jobs.push(...page.map(toJobEntry));
+      after = page.at(-1)?.position ?? after;
+    }
+  }
+
+  async retryJob(id: string): Promise<void> {
+    await retryJob(await this.cloud.database(), id);
+  }
+
+  async cancelJob(id: string): Promise<void> {
+    await cancelJob(await this.cloud.database(), id);
+  }
+
+  async close(): Promise<void> {
+    await this.cloud.close();
+  }
+
+  /** @throws FoldError `lease_lost` */
+  private async check(database: Database, attempt: Attempt): Promise<void> {
+    await heartbeat(database, keyOf(attempt), null);
+  }
+
+  private async find(name: string): Promise<ArchiveRow> {
+    const archive = await getArchive(await this.cloud.database(), name);
+    if (archive !== null) return archive;
+    throw new FoldError("not_found", `there is no archive ${JSON.stringify(name)}`, "`fold archives` lists them");
+  }
+
+  private async fetch(row: ArchiveRow, path: string): Promise<void> {
+    try {
+      await this.archives.fetch(row, path);
+    } catch (error) {
+      // Whoever merges next need not try it again.
+      if (error instanceof FoldError && error.code === "corrupt")
+        await markDamaged(await this.cloud.database(), row.id);
+      throw error;
+    }
+  }
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw fromSystemError(error, "read the text", path);
+  }
+}
