@@ -35,6 +35,8 @@ export class PartsElsewhere {
 
   /** Bring what earlier attempts have finished into the work folder. */
   async fetch(): Promise<void> {
+    // Before the first attempt there was none.
+    if (this.attempt.number === 1) return;
     const names = await this.storage.listChunks(this.attempt);
     if (!names.includes(KEY_FILE)) return;
     makeFolder(this.folder);

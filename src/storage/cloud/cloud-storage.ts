@@ -46,6 +46,8 @@ export class CloudStorage implements Storage {
   private readonly folders: AttemptFolders;
   /** The archives of attempts under way. */
   private readonly written = new WeakMap<Attempt, Uploaded>();
+  /** Attempts that have put parts into the bucket. */
+  private readonly spilled = new WeakSet<Attempt>();
 
   constructor(private readonly config: CloudConfig) {
     this.cloud = new CloudParts(config);
@@ -103,7 +105,7 @@ export class CloudStorage implements Storage {
       throw new FoldError("failed", `job ${attempt.id} has no archive`, "write the archive before completing the job");
     }
     const { entry, key } = written;
-    const used = (await leasedJob(database, keyOf(attempt))).archives;
+    const used = attempt.kind === "merge" ? (await leasedJob(database, keyOf(attempt))).archives : [];
     const { name, isNew } = await completeJob(database, keyOf(attempt), toNewArchive(entry, key));
     const unneeded = [...used.map(({ s3Key }) => s3Key), ...(isNew ? [] : [key])];
     await this.tidy(attempt, unneeded);
@@ -111,9 +113,10 @@ export class CloudStorage implements Storage {
   }
 
   /** Remove what a completed job has used up. It is done, whatever comes of this: `fold gc` removes what stays. */
-  private async tidy({ id, folder }: Attempt, archiveKeys: readonly string[]): Promise<void> {
-    removeFolder(folder);
-    await Promise.allSettled([this.parts.clear(id), this.archives.remove(archiveKeys)]);
+  private async tidy(attempt: Attempt, archiveKeys: readonly string[]): Promise<void> {
+    removeFolder(attempt.folder);
+    const mayHaveParts = attempt.number > 1 || this.spilled.has(attempt);
+    await Promise.allSettled([mayHaveParts && this.parts.clear(attempt.id), this.archives.remove(archiveKeys)]);
   }
 
   async abandonJob(attempt: Attempt, keepsWork: boolean): Promise<void> {
@@ -181,6 +184,7 @@ export class CloudStorage implements Storage {
   async spillChunk(attempt: Attempt, name: string, bytes: Uint8Array): Promise<void> {
     checkChunkName(name);
     await this.check(await this.cloud.database(), attempt);
+    this.spilled.add(attempt);
     await this.parts.put(attempt.id, attempt.number, name, bytes);
   }
 
