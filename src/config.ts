@@ -184,19 +184,21 @@ export function readSpacesConfig(): SpacesConfig {
     string,
     string,
   ];
-  return {
-    endpoint: endpointOf(endpoint),
-    region,
-    accessKey,
-    secretKey,
-    buckets: {
-      input: read("DO_SPACES_BUCKET_INPUT") ?? read("DO_SPACES_INPUT_BUCKET") ?? "fold-input",
-      results: read("DO_SPACES_BUCKET_RESULTS") ?? read("DO_SPACES_ARCHIVE_BUCKET") ?? "fold-results",
-      temp: read("DO_SPACES_BUCKET_TEMP") ?? "fold-temp",
-    },
-    cacheDir: read("LOCAL_CACHE_DIR") ?? "/tmp/fold_cache",
-    cacheSize_bytes: bytesOf("FOLD_CACHE_SIZE", 10 * 2 ** 30),
+  const buckets = {
+    input: read("DO_SPACES_BUCKET_INPUT") ?? read("DO_SPACES_INPUT_BUCKET") ?? "fold-input",
+    results: read("DO_SPACES_BUCKET_RESULTS") ?? read("DO_SPACES_ARCHIVE_BUCKET") ?? "fold-results",
+    temp: read("DO_SPACES_BUCKET_TEMP") ?? "fold-temp",
   };
+  if ([buckets.input, buckets.results].includes(buckets.temp)) {
+    throw new FoldError(
+      "usage",
+      `the bucket ${buckets.temp} is to hold what passes and what stays`,
+      "name another one in DO_SPACES_BUCKET_TEMP: its objects go after 30 days",
+    );
+  }
+  const cacheDir = read("LOCAL_CACHE_DIR") ?? "/tmp/fold_cache";
+  const cacheSize_bytes = bytesOf("FOLD_CACHE_SIZE", 10 * 2 ** 30);
+  return { endpoint: endpointOf(endpoint), region, accessKey, secretKey, buckets, cacheDir, cacheSize_bytes };
 }
 
 /** The endpoint as an origin. The text itself is never told: it may hold a password. */

@@ -23,6 +23,8 @@ import {
   valued,
   wholeNumber,
 } from "./flags.ts";
+
+import { setupDefinitions } from "./setup-definitions.ts";
 import { storeDefinition } from "./store-definition.ts";
 
 const cores = availableParallelism();
@@ -321,6 +323,7 @@ export const definitions: readonly CommandDefinition[] = [
   storeDefinition,
   dbDefinition,
   ...cloudDefinitions,
+  ...setupDefinitions,
   {
     name: "completions",
     summary: "a script that completes commands and options in a shell",

@@ -1,10 +1,12 @@
-import { bucketExists, ensureBucket, ensureTidying, removeBucket, type Tidying } from "./buckets.ts";
+import { bucketExists, ensureBucket, ensureTidying, hasTidying, removeBucket, type Tidying } from "./buckets.ts";
 import type { Connection } from "./connection.ts";
+import { etagOfParts, md5Of, sha256Of } from "./etag.ts";
 import { type Got, get } from "./get.ts";
 import { type GetFileOptions, type GotFile, getFile } from "./get-file.ts";
 import { head, type ObjectInfo } from "./head.ts";
 import { type Listed, type ListOptions, list } from "./list.ts";
-import type { CallOptions, Place } from "./place.ts";
+import { putParts } from "./multipart.ts";
+import { type CallOptions, type Place, SHA256_KEY } from "./place.ts";
 import { presign } from "./presign.ts";
 import { type Condition, type PutOptions, put, putIf } from "./put.ts";
 import { type PutFile, type PutFileOptions, putFile } from "./put-file.ts";
@@ -35,6 +37,18 @@ export class Bucket {
   /** See putFile: a file of any size. */
   putFile(key: string, path: string, options?: PutFileOptions): Promise<PutFile> {
     return putFile(this.place, key, path, options);
+  }
+
+  /** Bytes under a key as one part of an upload in parts: what `putFile` does with large files, tried on a small scale. */
+  async putInParts(key: string, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
+    const md5s = [md5Of(bytes)];
+    const sha256 = sha256Of(bytes);
+    const hashes = { size_bytes: bytes.length, part_bytes: bytes.length, sha256, md5s, etag: etagOfParts(md5s) };
+    const read = (buffer: Uint8Array, from: number) => {
+      buffer.set(bytes.subarray(from, from + buffer.length));
+      return Promise.resolve();
+    };
+    await putParts(this.place, key, read, hashes, { ...options, metadata: { [SHA256_KEY]: sha256 } });
   }
 
   /** See get: an object of at most so many bytes. */
@@ -85,6 +99,11 @@ export class Bucket {
   /** See ensureTidying: whether a rule had to be changed. */
   ensureTidying(tidying: Tidying, options?: CallOptions): Promise<boolean> {
     return ensureTidying(this.place, tidying, options);
+  }
+
+  /** Whether the bucket throws away what it should. */
+  hasTidying(tidying: Tidying, options?: CallOptions): Promise<boolean> {
+    return hasTidying(this.place, tidying, options);
   }
 
   /** Remove the bucket itself, which must be empty. */

@@ -75,13 +75,8 @@ export async function removeBucket({ connection, bucket }: Place, { signal }: Ca
 export async function ensureTidying(place: Place, tidying: Tidying, options: CallOptions = {}): Promise<boolean> {
   const { connection, bucket } = place;
   const rules = await readRules(place, options);
-  const old = rules.find(({ ID }) => ID === RULE_ID);
+  if (areRight(rules, tidying)) return false;
   const { expire_days, abort_days } = tidying;
-  const isThere =
-    old?.Status === "Enabled" &&
-    (old.Expiration?.Days ?? null) === expire_days &&
-    old.AbortIncompleteMultipartUpload?.DaysAfterInitiation === abort_days;
-  if (isThere) return false;
   const rule: LifecycleRule = {
     ID: RULE_ID,
     Status: "Enabled",
@@ -100,6 +95,20 @@ export async function ensureTidying(place: Place, tidying: Tidying, options: Cal
     },
   });
   return true;
+}
+
+/** Whether a bucket throws away what it should. */
+export async function hasTidying(place: Place, tidying: Tidying, options: CallOptions = {}): Promise<boolean> {
+  return areRight(await readRules(place, options), tidying);
+}
+
+function areRight(rules: readonly LifecycleRule[], { expire_days, abort_days }: Tidying): boolean {
+  const ours = rules.find(({ ID }) => ID === RULE_ID);
+  return (
+    ours?.Status === "Enabled" &&
+    (ours.Expiration?.Days ?? null) === expire_days &&
+    ours.AbortIncompleteMultipartUpload?.DaysAfterInitiation === abort_days
+  );
 }
 
 async function readRules({ connection, bucket }: Place, { signal }: CallOptions): Promise<readonly LifecycleRule[]> {

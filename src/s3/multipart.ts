@@ -1,6 +1,5 @@
-import type { FileHandle } from "node:fs/promises";
 import { toBase64, unquote } from "./etag.ts";
-import { type FileHashes, readFully } from "./hash-file.ts";
+import type { FileHashes } from "./hash-file.ts";
 import { head } from "./head.ts";
 import type { Place, TransferOptions } from "./place.ts";
 import { damaged } from "./s3-error.ts";
@@ -9,6 +8,9 @@ import { damaged } from "./s3-error.ts";
 const PARALLEL = 4;
 /** How long a failed upload waits for its parts to be thrown away. */
 const ABORT_MS = 10_000;
+
+/** Fills a buffer with what stands at a place of the file. */
+export type ReadPart = (buffer: Uint8Array, from: number) => Promise<void>;
 
 interface Options extends TransferOptions {
   readonly metadata: Readonly<Record<string, string>>;
@@ -30,7 +32,7 @@ interface Upload {
 export async function putParts(
   place: Place,
   key: string,
-  file: FileHandle,
+  read: ReadPart,
   hashes: FileHashes,
   options: Options,
 ): Promise<void> {
@@ -39,7 +41,7 @@ export async function putParts(
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([failed.signal, options.signal]);
   const upload: Upload = { place, key, id, hashes, signal };
   try {
-    await sendParts(upload, file, failed, options);
+    await sendParts(upload, read, failed, options);
     await complete(upload);
     await check(upload);
   } catch (error) {
@@ -50,7 +52,7 @@ export async function putParts(
   }
 }
 
-async function sendParts(upload: Upload, file: FileHandle, failed: AbortController, options: Options): Promise<void> {
+async function sendParts(upload: Upload, read: ReadPart, failed: AbortController, options: Options): Promise<void> {
   const { size_bytes, part_bytes, md5s } = upload.hashes;
   let [next, done_bytes] = [0, 0];
   let failure: unknown = null;
@@ -60,7 +62,7 @@ async function sendParts(upload: Upload, file: FileHandle, failed: AbortControll
       const index = next++;
       const from = index * part_bytes;
       const part = buffer.subarray(0, Math.min(part_bytes, size_bytes - from));
-      await readFully(file, part, from);
+      await read(part, from);
       await sendPart(upload, index, part);
       done_bytes += part.length;
       options.onProgress?.({ done_bytes, size_bytes });

@@ -41,7 +41,7 @@ export async function putFile(place: Place, key: string, path: string, options: 
     }
     const metadata = { ...options.metadata, [SHA256_KEY]: hashes.sha256, [WRITER_KEY]: crypto.randomUUID() };
     if (hashes.md5s.length === 1) await putWhole(place, key, file, hashes, metadata, options);
-    else await putParts(place, key, file, hashes, { ...options, metadata });
+    else await putParts(place, key, (part, from) => readFully(file, part, from), hashes, { ...options, metadata });
     return { etag: hashes.etag, size_bytes: hashes.size_bytes, sha256: hashes.sha256 };
   } catch (error) {
     throw fromSystemError(error, "read the file", path);

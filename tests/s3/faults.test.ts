@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bucket } from "../../src/s3/bucket.ts";
-import type { S3Options } from "../../src/s3/connection.ts";
+import { Connection, type S3Options } from "../../src/s3/connection.ts";
 import { type Fault, type Seen, startProxy } from "../support/proxy.ts";
 import { hasty, otherWay, spaces, temporaryBucket } from "../support/spaces.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -148,6 +148,27 @@ describe("an answer that ends too early is never taken for whole", () => {
           expect((await there.list("list/").next()).value).toHaveLength(40);
         });
       }
+    }
+  });
+
+  test("an object of which nobody told the hash", async () => {
+    const key = crypto.randomUUID();
+    const { client, sdk } = await new Connection(spaces).open();
+    const place = { Bucket: bucket.name, Key: key };
+    const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand(place));
+    const part = { ...place, UploadId, PartNumber: 1, Body: text };
+    const { ETag } = await client.send(new sdk.UploadPartCommand(part));
+    const MultipartUpload = { Parts: [{ ETag, PartNumber: 1 }] };
+    await client.send(new sdk.CompleteMultipartUploadCommand({ ...place, UploadId, MultipartUpload }));
+    for (const fault of cuts) {
+      const path = join(folder, crypto.randomUUID());
+      await behind(nth("GET", 1, fault), async (there) => {
+        expect((await there.get(key, text.length)).bytes).toEqual(text);
+      });
+      await behind(nth("GET", 1, fault), async (there) => {
+        expect((await there.getFile(key, path)).verifiedBy).toBeNull();
+      });
+      expect(readFileSync(path).equals(text)).toBe(true);
     }
   });
 

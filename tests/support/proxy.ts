@@ -50,11 +50,12 @@ export async function startProxy(target: string, decide: (request: Seen) => Faul
         upstream.destroy();
       });
     }
-    const exchange = new Exchange(client, upstream, (method, path) => {
+    const ask = (method: string, path: string) => {
       const request = { number: seen.length + 1, method, path };
       seen.push(request);
       return decide(request);
-    });
+    };
+    const exchange = new Exchange(client, upstream, ask);
     client.on("data", (bytes) => exchange.fromClient(bytes as Buffer));
     upstream.on("data", (bytes) => exchange.fromUpstream(bytes as Buffer));
   });

@@ -1,0 +1,36 @@
+/** What a check found. */
+export interface Finding {
+  readonly isGood: boolean;
+  /** What is so, or what is wrong. */
+  readonly what: string;
+  /** What to do about it; null where nothing is wrong. */
+  readonly fix: string | null;
+}
+
+/** One thing that `fold doctor` looks at. */
+export interface Check {
+  /** What is looked at, and what for: "fold-input: read". */
+  readonly name: string;
+  /** Name of a check before this one; where that finds something wrong, this one is not tried. */
+  readonly after?: string;
+  /** A FoldError is told as a finding with its hint, all but `interrupted`. */
+  run(signal: AbortSignal): Promise<Finding>;
+}
+
+/** What belongs together of the checks: they share a connection. */
+export interface Checkup {
+  /** In the order in which they are to be run. */
+  readonly checks: readonly Check[];
+  /** Removes what checks have left that were stopped, and closes the connection. */
+  close(): Promise<void>;
+}
+
+/** The finding of a check that found nothing wrong. */
+export function good(what: string): Finding {
+  return { isGood: true, what, fix: null };
+}
+
+/** The finding of a check that found something wrong. */
+export function bad(what: string, fix: string): Finding {
+  return { isGood: false, what, fix };
+}

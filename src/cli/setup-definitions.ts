@@ -1,0 +1,37 @@
+import type { CommandDefinition } from "./command.ts";
+import { type FlagValues, toggle } from "./flags.ts";
+
+const json = toggle("print JSON on stdout and nothing else there");
+
+export const setupFlags = { json };
+export const doctorFlags = { json };
+
+export type SetupFlags = FlagValues<typeof setupFlags>;
+export type DoctorFlags = FlagValues<typeof doctorFlags>;
+
+/** `fold setup` and `fold doctor`: what comes before the first job in the cloud. */
+export const setupDefinitions: readonly CommandDefinition[] = [
+  {
+    name: "setup",
+    summary: "make the buckets that fold needs in Spaces, and the rules that keep them tidy",
+    parameters: "",
+    atLeast: 0,
+    atMost: 0,
+    flags: setupFlags,
+    examples: [["setup", "once; where all is there already, nothing happens"]],
+    load: () => import("./setup.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "try what workers will need: Spaces, keys, permissions, clocks; say what to fix",
+    parameters: "",
+    atLeast: 0,
+    atMost: 0,
+    flags: doctorFlags,
+    examples: [
+      ["doctor", "try everything; what it makes it removes"],
+      ["doctor --json", "for programs; the exit code is 1 if something is wrong"],
+    ],
+    load: () => import("./doctor.ts"),
+  },
+];
