@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { type FoldErrorCode, fromSystemError } from "../errors.ts";
 import { isMd5 } from "./etag.ts";
 import { getRanges } from "./get-ranges.ts";
+import { readFully } from "./hash-file.ts";
 import { head, type ObjectInfo } from "./head.ts";
 import type { Place, TransferOptions } from "./place.ts";
 import { damaged, S3Error, stopped } from "./s3-error.ts";
@@ -22,6 +23,8 @@ export interface GotFile {
 /** How often a download is begun anew when the object changed or the bytes were wrong. */
 const TRIES = 3;
 const PIECE_BYTES = 1 << 20;
+/** After so many bytes a file is seen to the disk, also while more is coming. */
+const SYNC_BYTES = 64 << 20;
 
 /**
  * Fetch an object into a file, which appears under its name when it is whole, compared and on the disk.
@@ -54,44 +57,56 @@ async function getOnce(place: Place, key: string, path: string, options: GetFile
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     const file = await open(temporary, "wx+");
-    let verifiedBy: GotFile["verifiedBy"];
+    const comparison = new Comparison({ sha256: options.sha256 ?? info.sha256, etag: info.etag });
     try {
-      await getRanges(place, key, info, file, path, options);
-      verifiedBy = await verify(file, deed, info, options);
+      await getRanges(place, key, info, file, path, options, (from, to) => comparison.read(file, from, to));
+      if (options.signal?.aborted) throw stopped(deed);
+      if (!comparison.isRight) throw damaged(deed, `its ${comparison.by} is another`);
       await file.sync();
     } finally {
       await file.close();
     }
     await rename(temporary, path);
     await syncFolder(dirname(path));
-    return { info, verifiedBy };
+    return { info, verifiedBy: comparison.by };
   } catch (error) {
     await rm(temporary, { force: true });
     throw fromSystemError(error, "write the file", path);
   }
 }
 
-/** Compare what is in the file with the strongest hash that is known of the object. */
-async function verify(
-  file: FileHandle,
-  deed: { readonly action: string; readonly subject: string },
-  info: ObjectInfo,
-  { sha256, signal }: GetFileOptions,
-): Promise<GotFile["verifiedBy"]> {
-  const expected = sha256 ?? info.sha256;
-  const by = expected !== null ? "sha256" : isMd5(info.etag) ? "md5" : null;
-  if (by === null) return null;
-  const hash = new Bun.CryptoHasher(by);
-  const buffer = new Uint8Array(PIECE_BYTES);
-  for (let at = 0; ; ) {
-    if (signal?.aborted) throw stopped(deed);
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-    if (bytesRead === 0) break;
-    hash.update(buffer.subarray(0, bytesRead));
-    at += bytesRead;
+function hasherOf(by: "sha256" | "md5") {
+  return new Bun.CryptoHasher(by);
+}
+
+/** What an object is compared with: the strongest hash that is known of it. */
+class Comparison {
+  readonly by: GotFile["verifiedBy"];
+  private readonly expected: string;
+  private readonly hash: ReturnType<typeof hasherOf> | null;
+  private readonly buffer = new Uint8Array(PIECE_BYTES);
+
+  constructor({ sha256, etag }: Pick<ObjectInfo, "sha256" | "etag">) {
+    this.expected = sha256 ?? etag;
+    this.by = sha256 !== null ? "sha256" : isMd5(etag) ? "md5" : null;
+    this.hash = this.by === null ? null : hasherOf(this.by);
   }
-  if (hash.digest("hex") !== (expected ?? info.etag)) throw damaged(deed, `its ${by} is another`);
-  return by;
+
+  /** Go on with what is on the disk, while the rest is still on its way. */
+  async read(file: FileHandle, from: number, to: number): Promise<void> {
+    for (let at = from; at < to && this.hash !== null; ) {
+      const piece = this.buffer.subarray(0, Math.min(PIECE_BYTES, to - at));
+      await readFully(file, piece, at);
+      this.hash.update(piece);
+      at += piece.length;
+    }
+    // Then there is little left to wait for in the end.
+    if (to % SYNC_BYTES === 0) await file.datasync();
+  }
+
+  get isRight(): boolean {
+    return this.hash === null || this.hash.digest("hex") === this.expected;
+  }
 }
 
 /** A rename is on the disk when the folder is. */

@@ -24,6 +24,7 @@ interface Range {
  * Fetch an object into an open file, several ranges at a time.
  *
  * @param path what messages call the file
+ * @param follow is called with one range after the other in the order of the file, once they are written
  * @throws S3Error `conflict` when the object is not the one that `info` describes any more
  */
 export async function getRanges(
@@ -33,12 +34,21 @@ export async function getRanges(
   file: FileHandle,
   path: string,
   options: TransferOptions,
+  follow: (from: number, to: number) => Promise<void>,
 ): Promise<void> {
   const failed = new AbortController();
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([failed.signal, options.signal]);
   const { size_bytes } = info;
   let [next, done_bytes] = [0, 0];
   let failure: unknown = null;
+  const fail = (error: unknown) => {
+    failure ??= error;
+    failed.abort();
+  };
+  const written = Array.from({ length: Math.ceil(size_bytes / RANGE_BYTES) }, () => Promise.withResolvers<void>());
+  failed.signal.addEventListener("abort", () => {
+    for (const { resolve } of written) resolve();
+  });
   const write = async (piece: Uint8Array, at: number) => {
     try {
       for (let done = 0; done < piece.length; ) {
@@ -56,16 +66,19 @@ export async function getRanges(
       const from = next;
       next = Math.min(size_bytes, from + RANGE_BYTES);
       await getRange({ place, key, info, from, to: next, signal, write });
+      written[from / RANGE_BYTES]!.resolve();
     }
   };
-  const lanes = Array.from({ length: Math.min(PARALLEL, Math.ceil(size_bytes / RANGE_BYTES)) }, () =>
-    lane().catch((error: unknown) => {
-      failure ??= error;
-      failed.abort();
-    }),
-  );
+  const follower = async () => {
+    for (const [index, { promise }] of written.entries()) {
+      await promise;
+      if (failed.signal.aborted) return;
+      await follow(index * RANGE_BYTES, Math.min(size_bytes, (index + 1) * RANGE_BYTES));
+    }
+  };
+  const lanes = Array.from({ length: Math.min(PARALLEL, written.length) }, () => lane().catch(fail));
   // All of them: the file is closed afterwards.
-  await Promise.all(lanes);
+  await Promise.all([...lanes, follower().catch(fail)]);
   if (failure !== null) throw failure;
 }
 
