@@ -29,12 +29,14 @@ radosgw radosgw
 ceph ceph-common
 curl curl"
   ((${#missing[@]})) || return 0
-  if ! command -v apt-get >/dev/null || ((EUID != 0)); then
+  local sudo=()
+  ((EUID == 0)) || sudo=(sudo -n)
+  if ! command -v apt-get >/dev/null || { ((EUID != 0)) && ! sudo -n true 2>/dev/null; }; then
     die "needs the packages ${missing[*]}: install them, or name a server by DO_SPACES_ENDPOINT"
   fi
   say "installing ${missing[*]}"
   # RUNLEVEL keeps the packages from starting services.
-  local get=(env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq -o DPkg::Lock::Timeout=300)
+  local get=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq -o DPkg::Lock::Timeout=300)
   local install=("${get[@]}" install -y --no-install-recommends "${missing[@]}")
   "${install[@]}" >&2 || { "${get[@]}" update >&2 && "${install[@]}" >&2; } || die "apt-get failed"
 }

@@ -3,7 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bucket } from "../../src/s3/bucket.ts";
-import { Connection, type S3Options } from "../../src/s3/connection.ts";
+import { Connection, type S3Options, type Try } from "../../src/s3/connection.ts";
+import { readBody } from "../../src/s3/get.ts";
 import { type Fault, type Seen, startProxy } from "../support/proxy.ts";
 import { hasty, otherWay, spaces, temporaryBucket } from "../support/spaces.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -149,6 +150,26 @@ describe("an answer that ends too early is never taken for whole", () => {
         });
       }
     }
+  });
+
+  test("also where the runtime would take it for whole", async () => {
+    const pieces = (...texts: string[]) => ({
+      destroy: () => {},
+      async *[Symbol.asyncIterator]() {
+        for (const text of texts) yield await Promise.resolve(new TextEncoder().encode(text));
+      },
+    });
+    const deed = { action: "read", subject: "it" };
+    const one = { how: { abortSignal: new AbortController().signal }, touch: () => {} } as Try;
+    let got = 0;
+    const read = (...texts: string[]) =>
+      readBody(pieces(...texts), deed, one, 5, (piece) => {
+        got += piece.length;
+      });
+    await read("wh", "ale");
+    expect(got).toBe(5);
+    await expect(read("wh", "al")).rejects.toMatchObject({ code: "corrupt", isTransient: true });
+    await expect(read("wh", "ales")).rejects.toMatchObject({ code: "corrupt", isTransient: true });
   });
 
   test("an object of which nobody told the hash", async () => {
