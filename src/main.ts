@@ -1,17 +1,11 @@
-import { basename } from "node:path";
 import type { CommandIo } from "./cli/command.ts";
 import type { Output } from "./cli/output.ts";
+import { programName, withProgramName } from "./cli/program-name.ts";
 import { type Config, readConfig } from "./config.ts";
 import { FoldError } from "./errors.ts";
 import { versionLine } from "./version.ts";
 
 const INTERRUPTED = 130;
-
-/** The name that the program was called by: an installation may have given it another. */
-function programName(): string {
-  if (!Bun.isStandaloneExecutable) return "fold";
-  return basename(process.argv0).replace(/\.exe$/i, "") || "fold";
-}
 
 /** Parse and dispatch; the exit code. */
 async function main(argv: readonly string[], program: string, config: Config, output: Output): Promise<number> {
@@ -49,8 +43,9 @@ function stopSignal(output: Output): AbortSignal {
 async function report(error: unknown, program: string, isJson: boolean, config: Config, output: Output) {
   // Whoever reads stdout has seen enough: `fold export A | head`. What the command made of it stands.
   if (error instanceof Error && "code" in error && error.code === "EPIPE") return Number(process.exitCode ?? 0);
-  const message = error instanceof Error ? error.message : String(error);
-  const hint = error instanceof FoldError ? error.hint : "set FOLD_DEBUG=1 to see where this comes from";
+  const message = withProgramName(error instanceof Error ? error.message : String(error), program);
+  const told = error instanceof FoldError ? error.hint : "set FOLD_DEBUG=1 to see where this comes from";
+  const hint = withProgramName(told, program);
   const code = error instanceof FoldError ? error.code : "failed";
   output.note(`${output.errorStyle("red", `${program}:`)} ${message}`);
   output.note(`hint: ${hint}`);
@@ -79,9 +74,9 @@ async function start(): Promise<void> {
     console.log(versionLine());
     return;
   }
-  const [program, config] = [programName(), readConfig()];
+  const [program, config] = [programName(process.argv0, Bun.isStandaloneExecutable), readConfig()];
   const { Output } = await import("./cli/output.ts");
-  const output = new Output(config);
+  const output = new Output(config, program);
   try {
     process.exitCode = await main(argv, program, config, output);
     await output.flush();

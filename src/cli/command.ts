@@ -36,7 +36,7 @@ export interface CommandDefinition {
   /** All that the parameters may be, for completions; files where it is missing. */
   readonly choices?: readonly string[];
   readonly flags: Flags;
-  /** Arguments and what they do. */
+  /** Arguments and what they do; `{program}` stands for the name that the program was called by. */
   readonly examples: readonly (readonly [string, string])[];
   /** A signal ends it on the spot, for it has nothing to finish or to keep. */
   readonly endsAtOnce?: boolean;

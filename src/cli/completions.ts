@@ -10,6 +10,11 @@ export function execute({ parameters }: CommandArguments, { output, program }: C
   if (!Object.hasOwn(writers, shell)) {
     throw new FoldError("usage", `there are no completions for ${shell}`, "give bash, zsh or fish");
   }
+  // In the scripts the name stands where a shell reads words: one that would have to be quoted is refused.
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.+@-]*$/.test(program)) {
+    const hint = "give the program a name of letters, digits, dots and dashes, for instance by a symlink";
+    throw new FoldError("usage", `there are no completions for a program called ${program}`, hint);
+  }
   output.line(writers[shell](program).trimEnd());
   return Promise.resolve(0);
 }

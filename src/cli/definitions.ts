@@ -333,9 +333,9 @@ export const definitions: readonly CommandDefinition[] = [
     choices: SHELLS,
     flags: {},
     examples: [
-      ["completions bash > ~/.local/share/bash-completion/completions/fold", "for bash"],
-      ["completions zsh > ~/.zfunc/_fold", "for zsh, in a folder of $fpath"],
-      ["completions fish > ~/.config/fish/completions/fold.fish", "for fish"],
+      ["completions bash > ~/.local/share/bash-completion/completions/{program}", "for bash"],
+      ["completions zsh > ~/.zfunc/_{program}", "for zsh, in a folder of $fpath"],
+      ["completions fish > ~/.config/fish/completions/{program}.fish", "for fish"],
     ],
     endsAtOnce: true,
     load: () => import("./completions.ts"),

@@ -71,7 +71,9 @@ function helpOnCommand(definition: CommandDefinition, { program, output }: Comma
       help: {
         description: `${summary[0].toUpperCase()}${summary.slice(1)}.`,
         usage: [program, name, keys.length > 0 ? "[options]" : "", parameters].filter(Boolean).join(" "),
-        examples: formatTable(examples.map(([args, what]) => [`${program} ${args}`, what])),
+        examples: formatTable(
+          examples.map(([args, what]) => [`${program} ${args.replaceAll("{program}", program)}`, what]),
+        ),
         render: (nodes, renderers) => {
           renderers.bold = (text) => output.style("bold", text);
           const wanted = nodes.filter(({ id }) => id !== "name");

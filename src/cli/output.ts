@@ -1,6 +1,7 @@
 import { write, writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import type { Config } from "../config.ts";
+import { withProgramName } from "./program-name.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -36,9 +37,18 @@ export class Output {
   private lastWrite: Promise<void> = Promise.resolve();
   private failure: unknown = null;
 
-  constructor(config: Config) {
+  /** @param program the name that the program was called by */
+  constructor(
+    config: Config,
+    private readonly program: string,
+  ) {
     this.mayColour = config.mayColour;
     this.askedColumns = config.columns;
+  }
+
+  /** A text with our commands under the name that the program was called by; for hints among results. */
+  named(text: string): string {
+    return withProgramName(text, this.program);
   }
 
   /** Width of stdout in columns. */
@@ -103,9 +113,13 @@ export class Output {
     if (this.failure !== null) throw this.failure;
   }
 
-  /** A line for people on stderr. On a terminal it takes the place of a progress line that may stand there. */
+  /**
+   * A line for people on stderr, with our commands as they can be typed. On a terminal it takes the place of a
+   * progress line that may stand there.
+   */
   note(text: string): void {
-    this.error(this.isErrorTerminal ? `\r\x1b[K${text}\n` : `${text}\n`);
+    const named = this.named(text);
+    this.error(this.isErrorTerminal ? `\r\x1b[K${named}\n` : `${named}\n`);
   }
 
   /** A warning for people on stderr. */

@@ -97,7 +97,7 @@ function logLines({ quiet }: WorkerFlags, { output }: CommandIo): Shown {
 
 function liveView(
   flags: WorkerFlags,
-  { output, signal }: CommandIo,
+  { output, signal, program }: CommandIo,
   worker: string,
   storage: StorageConfig,
   quit: AbortController,
@@ -105,6 +105,7 @@ function liveView(
   const jobs = createStorage(storage);
   const view = new WorkView(
     {
+      program,
       worker,
       place: jobs.place,
       merges: flags.merge,

@@ -37,7 +37,7 @@ async function statusOf(storage: Storage): Promise<Status> {
 
 function show(status: Status, { json }: StatusFlags, { output }: CommandIo): void {
   if (json) output.json({ place: status.place, ...countsOf(status), jobs: status.jobs, archives: status.archives });
-  else for (const line of statusLines(status)) output.line(line);
+  else for (const line of statusLines(status)) output.line(output.named(line));
 }
 
 /** One report after the other, whenever something has changed. */
@@ -55,7 +55,8 @@ async function watchLines(storage: Storage, flags: StatusFlags, io: CommandIo): 
 
 /** On a terminal: drawn again and again, until a key ends it. */
 async function watchScreen(storage: Storage, { output, signal }: CommandIo): Promise<number> {
-  let lines = statusLines(await statusOf(storage));
+  const current = async () => statusLines(await statusOf(storage)).map((line) => output.named(line));
+  let lines = await current();
   const quit = new AbortController();
   const screen = new Screen(
     output,
@@ -65,7 +66,7 @@ async function watchScreen(storage: Storage, { output, signal }: CommandIo): Pro
   );
   try {
     while (!quit.signal.aborted && !signal.aborted) {
-      lines = statusLines(await statusOf(storage));
+      lines = await current();
       await Promise.race([Bun.sleep(WATCH_MS), new Promise((end) => quit.signal.addEventListener("abort", end))]);
     }
   } finally {

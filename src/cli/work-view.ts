@@ -16,6 +16,8 @@ const LEAST_LOG_LINES = 4;
 
 /** What does not change while a worker runs. */
 export interface WorkerFacts {
+  /** The name that the program was called by. */
+  readonly program: string;
   readonly worker: string;
   readonly place: string;
   readonly merges: boolean;
@@ -78,9 +80,9 @@ export class WorkView {
   }
 
   private title(): string {
-    const { worker, place, merges, isOneShot } = this.facts;
+    const { program, worker, place, merges, isOneShot } = this.facts;
     const mode = [isOneShot ? "one job" : "until nothing is left", merges ? "then merging" : ""].filter(Boolean);
-    return `${this.output.errorStyle("bold", "fold work")}  ${place}  ${worker}  (${mode.join(", ")})`;
+    return `${this.output.errorStyle("bold", `${program} work`)}  ${place}  ${worker}  (${mode.join(", ")})`;
   }
 
   private jobLines(progress: FoldProgress | null, now_ms: number): string[] {

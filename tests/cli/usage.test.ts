@@ -30,7 +30,9 @@ test.each(definitions.map((definition) => [definition.name, definition] as const
     expect(byOption).toEqual(byCommand);
     expect([byOption.exit, byOption.stderr]).toEqual([0, ""]);
     for (const key of Object.keys(definition.flags)) expect(byOption.stdout).toContain(`${flagName(key)} `);
-    for (const [example] of definition.examples) expect(byOption.stdout).toContain(`fold ${example}`);
+    for (const [example] of definition.examples) {
+      expect(byOption.stdout).toContain(`fold ${example.replaceAll("{program}", "fold")}`);
+    }
   },
 );
 

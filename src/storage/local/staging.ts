@@ -144,7 +144,7 @@ function checkPlace(place: string, name: string, earlier: Earlier | null, force:
   if (foreign !== undefined) {
     throw new FoldError(
       "usage",
-      `${join(place, foreign)} is there already, and fold stage has not put it there`,
+      `${join(place, foreign)} is there already, and \`fold stage\` has not put it there`,
       "move it away, or rename the text that you stage",
     );
   }
