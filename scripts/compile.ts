@@ -31,17 +31,22 @@ export interface CompileOptions {
   readonly outfile: string;
   /** A release target such as "linux-x64-musl"; left out: this machine. */
   readonly target?: string;
+  /** What the executable says its version is; left out: package.json's. */
+  readonly version?: string;
+  /** Address of the releases that it upgrades itself from; left out: it has to be told. */
+  readonly releases?: string | undefined;
 }
 
 /** Compiles fold; throws when Bun reports an error or when a path of this machine got into the executable. */
-export async function compile({ outfile, target }: CompileOptions): Promise<void> {
+export async function compile(options: CompileOptions): Promise<void> {
+  const { outfile } = options;
   mkdirSync(dirname(outfile), { recursive: true });
   // Built aside and renamed: an executable that is running cannot be written to, and Bun leaves source maps beside
   // its output that are inside the executable already.
   const folder = mkdtempSync(join(dirname(outfile), ".build-"));
   try {
     const built = join(folder, outfile.endsWith(".exe") ? "fold.exe" : "fold");
-    await runBunBuild(built, target);
+    await runBunBuild({ ...options, outfile: built });
     refusePathsOfThisMachine(built);
     renameSync(built, outfile);
   } finally {
@@ -49,15 +54,19 @@ export async function compile({ outfile, target }: CompileOptions): Promise<void
   }
 }
 
-async function runBunBuild(outfile: string, target: string | undefined): Promise<void> {
+async function runBunBuild({ outfile, target, version, releases }: CompileOptions): Promise<void> {
+  const define = (name: string, value: string | undefined) =>
+    value === undefined ? [] : [`--define=${name}=${JSON.stringify(value)}`];
   const build = Bun.spawn(
     [
       process.execPath,
       "build",
       ...flags,
       ...(target === undefined ? [] : [`--target=bun-${target}`]),
-      `--define=FOLD_COMMIT=${JSON.stringify(commit())}`,
-      `--define=FOLD_TARGET=${JSON.stringify(target ?? hostTarget())}`,
+      ...define("FOLD_COMMIT", commit()),
+      ...define("FOLD_TARGET", target ?? hostTarget()),
+      ...define("FOLD_VERSION", version),
+      ...define("FOLD_RELEASES", releases),
       ...entryPoints,
       `--outfile=${outfile}`,
     ],
@@ -99,7 +108,8 @@ function commit(): string {
   return git.success ? git.stdout.toString().trim() : "unknown";
 }
 
-function hostTarget(): string {
+/** The release target of this machine. */
+export function hostTarget(): string {
   const platform = process.platform === "win32" ? "windows" : process.platform;
   const arch = process.arch === "arm64" ? "aarch64" : "x86_64";
   const musl = process.platform === "linux" && existsSync(`/lib/ld-musl-${arch}.so.1`);

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { FoldError } from "./errors.ts";
+import { version } from "./version.ts";
 
 /** The environment variables that fold knows; `fold help environment` prints this table. */
 export const environment = [
@@ -77,6 +78,11 @@ export const environment = [
     initial: "10737418240",
     meaning: "bytes of copies that LOCAL_CACHE_DIR may hold; what was not used for longest goes first",
   },
+  {
+    name: "FOLD_RELEASES",
+    initial: version.releases ?? "not set",
+    meaning: "address of the releases to upgrade from: https://github.com/OWNER/REPOSITORY/releases, or a mirror of it",
+  },
   { name: "NO_COLOR", initial: "not set", meaning: "set to anything: no colour, not even on a terminal" },
   { name: "COLUMNS", initial: "the terminal's, else 80", meaning: "the width that grids and tables fit into" },
   { name: "FOLD_DEBUG", initial: "not set", meaning: "set to 1: an error that fold does not know prints its stack" },
@@ -119,6 +125,11 @@ export function readConfig(): Config {
     columns: Number.isSafeInteger(columns) && columns > 0 ? columns : null,
     isDebug: read("FOLD_DEBUG") === "1",
   };
+}
+
+/** Address of the releases: the one in the environment, else that of the release which this program is of. */
+export function readReleases(): string | null {
+  return read("FOLD_RELEASES") ?? version.releases;
 }
 
 /**

@@ -1,15 +1,19 @@
 import packageJson from "../package.json" with { type: "json" };
 
-// scripts/compile.ts puts these in with --define; a run from the sources has neither.
+// scripts/compile.ts puts these in with --define; a run from the sources has none of them, most builds not the last two.
 declare const FOLD_COMMIT: string;
 declare const FOLD_TARGET: string;
+declare const FOLD_VERSION: string;
+declare const FOLD_RELEASES: string;
 
 /** What this program was built from and for. */
 export const version = {
-  fold: packageJson.version,
+  fold: typeof FOLD_VERSION === "string" ? FOLD_VERSION : packageJson.version,
   commit: typeof FOLD_COMMIT === "string" ? FOLD_COMMIT : "unknown",
   bun: Bun.version,
   target: typeof FOLD_TARGET === "string" ? FOLD_TARGET : "source",
+  /** Address of the releases that this build belongs to; null where it was made outside of one. */
+  releases: typeof FOLD_RELEASES === "string" ? FOLD_RELEASES : null,
 } as const;
 
 /**

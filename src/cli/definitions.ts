@@ -26,6 +26,7 @@ import {
 
 import { setupDefinitions } from "./setup-definitions.ts";
 import { storeDefinition } from "./store-definition.ts";
+import { upgradeDefinition } from "./upgrade-definition.ts";
 
 const cores = availableParallelism();
 
@@ -324,6 +325,7 @@ export const definitions: readonly CommandDefinition[] = [
   dbDefinition,
   ...cloudDefinitions,
   ...setupDefinitions,
+  upgradeDefinition,
   {
     name: "completions",
     summary: "a script that completes commands and options in a shell",

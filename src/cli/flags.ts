@@ -178,6 +178,12 @@ export function text(what: string): (value: string) => string {
   return (value) => (value.trim() === "" ? refuse(value, what) : value);
 }
 
+/** The number of a release, with or without its `v`. */
+export function versionNumber(value: string): string {
+  const match = /^v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)$/.exec(value);
+  return match === null ? refuse(value, "the number of a release, for instance 1.2.0") : match[1];
+}
+
 /** One word, spelt as an archive spells its words. */
 export function singleWord(value: string): string {
   const word = value.normalize("NFC").trim().toLowerCase();
