@@ -1,5 +1,15 @@
 // Compiles fold into one executable: the steps that a build for this machine and a release have in common.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { THREADS } from "../src/threads.ts";
@@ -25,6 +35,9 @@ const flags = [
   // The migrations of the database, as the folder drizzle beside the program (src/db/migrations.ts).
   "--asset=./drizzle",
 ];
+
+/** The path of an executable's loader stands behind its headers. */
+const HEADERS_BYTES = 4096;
 
 export interface CompileOptions {
   /** Where the executable goes. */
@@ -111,7 +124,17 @@ function commit(): string {
 /** The release target of this machine. */
 export function hostTarget(): string {
   const platform = process.platform === "win32" ? "windows" : process.platform;
-  const arch = process.arch === "arm64" ? "aarch64" : "x86_64";
-  const musl = process.platform === "linux" && existsSync(`/lib/ld-musl-${arch}.so.1`);
-  return `${platform}-${process.arch}${musl ? "-musl" : ""}`;
+  return `${platform}-${process.arch}${process.platform === "linux" && isForMusl(process.execPath) ? "-musl" : ""}`;
+}
+
+/** Whether musl loads an executable; its loader may lie beside glibc on a machine, so that says nothing. */
+function isForMusl(executable: string): boolean {
+  const start = Buffer.alloc(HEADERS_BYTES);
+  const handle = openSync(executable, "r");
+  try {
+    readSync(handle, start);
+  } finally {
+    closeSync(handle);
+  }
+  return start.includes("/lib/ld-musl-");
 }
