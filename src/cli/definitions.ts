@@ -8,6 +8,7 @@ import {
   cutWords,
   dimensions,
   type FlagValues,
+  hours,
   MAX_THREADS,
   memory,
   oneOf,
@@ -146,6 +147,14 @@ export const estimateFlags = {
   maxDims,
   minVolume,
   seconds: valued("how long to sample", "S", seconds, 1.5, "1.5"),
+  fleet: toggle("also how many droplets of which size fold it in time, and what they cost"),
+  hours: valued("with --fleet: the time that it may take", "H", hours, null, "1"),
+  prices: valued(
+    "with --fleet: prices as `doctl compute size list --output json` prints them",
+    "FILE",
+    text("a file"),
+    null,
+  ),
   json,
 };
 
@@ -308,7 +317,10 @@ export const definitions: readonly CommandDefinition[] = [
     atLeast: 1,
     atMost: Infinity,
     flags: estimateFlags,
-    examples: [["estimate book.txt --max-dims 3", "is it worth asking for three dimensions?"]],
+    examples: [
+      ["estimate book.txt --max-dims 3", "is it worth asking for three dimensions?"],
+      ["estimate library.txt --fleet --hours 2", "droplets and dollars for it"],
+    ],
     load: () => import("./estimate.ts"),
   },
   {

@@ -1,8 +1,12 @@
+import { statSync } from "node:fs";
 import { type Estimate, estimateOrthos } from "../core/estimate.ts";
 import { PhraseIndex } from "../core/phrase-index.ts";
-import { findTexts, readText } from "../jobs/read-texts.ts";
+import { FoldError } from "../errors.ts";
+import { findTexts, readText, type TextPlace } from "../jobs/read-texts.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { EstimateFlags } from "./definitions.ts";
+import { type FleetPlan, type FleetWork, fleetLines, planFleet } from "./fleet.ts";
+import { type PriceTable, readPrices } from "./prices.ts";
 import { formatBytes, formatDuration, formatLarge, formatTable } from "./text.ts";
 
 /** Bytes that an ortho takes in an archive, by its dimensions: measured on a book and on a chapter. */
@@ -20,13 +24,19 @@ interface EstimateReport {
   readonly elapsed_ms: number;
   readonly archive_bytes: number;
   readonly threads: number;
+  /** null unless it was asked for. */
+  readonly fleet: (FleetPlan & { readonly prices: { readonly source: string; readonly date: string } }) | null;
 }
 
+const HOUR_MS = 3_600_000;
+const USUAL_HOURS = 1;
+/** Bytes that a word takes in a text, with what stands around it; for a text whose size is not known. */
+const BYTES_PER_WORD = 6;
+
 /** `fold estimate PATH...`: what a fold would find, how long it would take, how big its archive would be. */
-export async function execute(
-  { parameters, flags }: CommandArguments<EstimateFlags>,
-  { output, signal }: CommandIo,
-): Promise<number> {
+export async function execute({ parameters, flags }: CommandArguments<EstimateFlags>, io: CommandIo): Promise<number> {
+  const { output, signal } = io;
+  const prices = pricesFor(flags);
   for (const place of findTexts(parameters)) {
     const started = performance.now();
     const { corpus, source } = await readText(place);
@@ -52,11 +62,31 @@ export async function execute(
       elapsed_ms: Math.round(prepared - started + walk_ms),
       archive_bytes: Math.round(archiveBytes(estimate)),
       threads,
+      fleet: null,
     };
-    if (flags.json) output.json(report);
-    else for (const line of lines(report)) output.line(line);
+    const work: FleetWork = {
+      text_bytes: place.path === null ? source.tokens * BYTES_PER_WORD : statSync(place.path).size,
+      prepare_ms: prepared - started,
+      walk_ms: walk_ms * threads,
+      archive_bytes: report.archive_bytes,
+    };
+    const whole = prices === null ? report : { ...report, fleet: fleetFor(work, prices, flags) };
+    if (flags.json) output.json(whole);
+    else for (const line of lines(whole, place, io)) output.line(line);
   }
   return 0;
+}
+
+function fleetFor(work: FleetWork, prices: PriceTable, { hours }: EstimateFlags): EstimateReport["fleet"] {
+  const { source, date } = prices;
+  return { ...planFleet(work, prices, (hours ?? USUAL_HOURS) * HOUR_MS), prices: { source, date } };
+}
+
+/** What droplets cost; null where no fleet was asked for. */
+function pricesFor({ fleet, hours, prices }: EstimateFlags): PriceTable | null {
+  if (fleet) return readPrices(prices);
+  if (hours === null && prices === null) return null;
+  throw new FoldError("usage", `${hours === null ? "--prices" : "--hours"} goes with --fleet`, "give --fleet, too");
 }
 
 /** Whole numbers; a shape that was met with is expected at least once. */
@@ -72,7 +102,7 @@ function archiveBytes({ shapes }: Estimate): number {
   return bytes;
 }
 
-function lines(report: EstimateReport): string[] {
+function lines(report: EstimateReport, { path }: TextPlace, { program }: CommandIo): string[] {
   const about = report.is_exact ? "" : "about ";
   const facts = [
     ["orthos", `${about}${formatLarge(report.orthos)}`],
@@ -85,5 +115,6 @@ function lines(report: EstimateReport): string[] {
     ...formatTable(facts).map((line) => `  ${line}`),
     "",
     ...formatTable(shapes, "lr").map((line) => `  ${line}`),
+    ...(report.fleet === null ? [] : ["", ...fleetLines(report.fleet, report.fleet.prices, path ?? "TEXT", program)]),
   ];
 }

@@ -142,6 +142,12 @@ export function seconds(text: string): number {
   return value > 0 && value <= MAX_SECONDS ? value : refuse(text, `seconds above 0 and up to ${MAX_SECONDS}`);
 }
 
+/** A time in hours. */
+export function hours(text: string): number {
+  const value = /^(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : Number.NaN;
+  return value > 0 && value <= MAX_HOURS ? value : refuse(text, `hours above 0 and up to ${MAX_HOURS}`);
+}
+
 /** An amount of memory: bytes, with a unit or as a share of the machine's, in bytes. */
 export function memory(text: string): number {
   const match = /^(\d+\.?\d*|\.\d+) ?(%|[kMGT]?i?B?)$/i.exec(text);
@@ -201,3 +207,5 @@ export const cutWords = ["chapter", "paragraph", "sentence"] as const;
 export const MAX_THREADS = 1024;
 const MAX_SHARDS = 1_000_000;
 const MAX_SECONDS = 86_400;
+/** A month. */
+const MAX_HOURS = 744;

@@ -33,9 +33,15 @@ export function need_bytes(text_bytes: number, threads: number): number {
 /** As many threads as the budget allows, one at least: whatever is claimed was found to fit on one. */
 export function planMemory({ kind, size_bytes }: Attempt, wanted: number, budget_bytes: number): MemoryPlan {
   const text_bytes = kind === "text" ? size_bytes : size_bytes * TEXT_PER_INTERNER;
+  const threads = threadsThatFit(text_bytes, wanted, budget_bytes);
+  return { threads, need_bytes: need_bytes(text_bytes, threads) };
+}
+
+/** As many threads as fit into a budget for a text of a size; one, even where that does not fit. */
+export function threadsThatFit(text_bytes: number, wanted: number, budget_bytes: number): number {
   let threads = wanted;
   while (threads > 1 && need_bytes(text_bytes, threads) > budget_bytes) threads--;
-  return { threads, need_bytes: need_bytes(text_bytes, threads) };
+  return threads;
 }
 
 /** The largest inputs that fit into a budget on one thread, by the kind of job; negative where not even nothing does. */
@@ -58,5 +64,10 @@ export function memoryOfMachine(): number {
 
 /** The budget of a worker that was not given one. */
 export function usualBudget(): number {
-  return Math.floor(memoryOfMachine() * USUAL_SHARE);
+  return budgetOf(memoryOfMachine());
+}
+
+/** What a worker takes of a machine with so much memory, unless it is told otherwise. */
+export function budgetOf(memory_bytes: number): number {
+  return Math.floor(memory_bytes * USUAL_SHARE);
 }
