@@ -18,6 +18,7 @@ usage: spawn_workers.sh --env-file FILE [options]
   --env-file FILE   settings and secrets of the workers, lines NAME=VALUE; only you may read it (chmod 600)
   --count N         so many droplets (default: 1)
   --mode MODE       continuous, one-shot or cloud-worker (default: continuous)
+  --stay            continuous: wait for new jobs when nothing is left, instead of powering off
   --job-id ID       one-shot: this job
   --input KEY       cloud-worker: a text in the input bucket; a droplet for each --input
   --pool NAME       tag and beginning of the names (default: fold-worker)
@@ -79,6 +80,7 @@ check_options() {
       ;;
     *) fail "--mode cannot be '$mode'" "give continuous, one-shot or cloud-worker" ;;
   esac
+  if [ "$stay" = yes ] && [ "$mode" != continuous ]; then fail "--stay goes with --mode continuous" "leave one of them out"; fi
   if [ -n "$inputs" ] && [ "$mode" != cloud-worker ]; then fail "--input goes with --mode cloud-worker" "leave one of them out"; fi
   case "$releases" in
     https://*[!A-Za-z0-9._~:/@-]* | "https://") fail "--releases is no address: $releases" "give https://github.com/OWNER/REPOSITORY/releases" ;;
@@ -98,6 +100,7 @@ write_user_data() {
       if [ -n "$job_id" ]; then printf 'WORKER_JOB_ID=%s\n' "$job_id"; fi
       if [ -n "$2" ]; then printf 'INPUT_FILE=%s\n' "$2"; fi
       if [ -n "$version" ]; then printf 'FOLD_VERSION=%s\n' "$version"; fi
+      if [ "$stay" = yes ]; then printf 'WORKER_STAY=1\n'; fi
       if [ "$keep" = yes ]; then printf 'FOLD_KEEP=1\n'; fi
     } | base64 | tr -d '\n'
   )"
@@ -141,7 +144,7 @@ check_value() {
 
 main() {
   env_file="" count=1 mode=continuous job_id="" inputs="" pool=fold-worker size=s-2vcpu-4gb region="" image=debian-12-x64
-  ssh_keys="" vpc="" version="" releases="${FOLD_RELEASES:-}" keep=no dry_run=no
+  ssh_keys="" vpc="" version="" releases="${FOLD_RELEASES:-}" keep=no stay=no dry_run=no
   while [ $# -gt 0 ]; do
     case "$1" in
       -h | --help)
@@ -149,6 +152,7 @@ main() {
         exit 0
         ;;
       --keep) keep=yes ;;
+      --stay) stay=yes ;;
       --dry-run) dry_run=yes ;;
       --env-file | --count | --mode | --job-id | --input | --pool | --size | --region | --image | --ssh-keys | --vpc-uuid | --version | --releases)
         if [ $# -lt 2 ] || [ -z "$2" ]; then fail "$1 needs a value" "spawn_workers.sh --help tells more"; fi

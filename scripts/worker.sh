@@ -7,8 +7,8 @@
 # (the metadata service tells it to whoever asks there), so a fleet's keys should open no more than its work needs.
 #
 # Settings are lines NAME=VALUE, the value as it stands up to the end of the line; empty lines and #-lines do not count.
-# Of them WORKER_MODE (continuous, one-shot, cloud-worker), WORKER_JOB_ID, FOLD_VERSION, FOLD_RELEASES and FOLD_KEEP are
-# for this script; all are passed on to the worker.
+# Of them WORKER_MODE (continuous, one-shot, cloud-worker), WORKER_STAY, WORKER_JOB_ID, FOLD_VERSION, FOLD_RELEASES and
+# FOLD_KEEP are for this script; all are passed on to the worker.
 set -eu
 umask 077
 
@@ -128,6 +128,7 @@ start_worker() {
   case "${WORKER_MODE:-continuous}" in
     continuous | one-shot)
       set -- worker --mode "${WORKER_MODE:-continuous}"
+      if [ "${WORKER_STAY:-}" = 1 ]; then set -- "$@" --stay; fi
       if [ -n "${WORKER_JOB_ID:-}" ]; then set -- "$@" --job-id "$WORKER_JOB_ID"; fi
       ;;
     cloud-worker)

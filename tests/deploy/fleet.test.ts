@@ -131,6 +131,7 @@ const mistakes: [args: string[], exit: number, stderr: RegExp][] = [
   [["--job-id", "x"], 2, /--job-id goes with --mode one-shot/],
   [["--releases", "http://example.invalid"], 2, /not said where the releases are/],
   [["--releases", "https://a$(id)"], 2, /is no address/],
+  [["--mode", "one-shot", "--stay"], 2, /--stay goes with --mode continuous/],
   [["--wat"], 2, /unknown argument: --wat/],
 ];
 test.each(mistakes)("refused: %j", async (args, exit, stderr) => {

@@ -54,6 +54,6 @@ test("a stopped worker gets the time to give its job back, and secrets come from
   expect([value("KillSignal"), value("KillMode"), value("Restart")]).toEqual(["SIGTERM", "mixed", "on-failure"]);
   expect(Number(value("TimeoutStopSec"))).toBeGreaterThanOrEqual(60);
   expect(value("EnvironmentFile")).toBe("/etc/orthofold/worker.env");
-  expect(value("ExecStart")).toBe("/usr/local/bin/orthofold worker --mode continuous");
+  expect(value("ExecStart")).toBe("/usr/local/bin/orthofold worker --mode continuous --stay");
   expect(value("MemoryDenyWriteExecute")).toBeUndefined();
 });

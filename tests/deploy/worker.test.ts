@@ -136,6 +136,7 @@ test("installs, takes its name from the metadata service, works, powers off", as
 
 const modes: [options: string[], call: string, input: string | undefined][] = [
   [["--mode", "one-shot"], "worker --mode one-shot", undefined],
+  [["--stay"], "worker --mode continuous --stay", undefined],
   [["--mode", "one-shot", "--job-id", "a b$(id)"], "worker --mode one-shot --job-id a b$(id)", undefined],
   [["--mode", "cloud-worker", "--input", 'it\'s "$(id)" é.txt'], "--mode cloud-worker", 'it\'s "$(id)" é.txt'],
 ];
