@@ -18,6 +18,9 @@ import { mountSmallDisk, unmount } from "../support/small-disk.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const LATEST = "9.9.9";
+/** The release that holds the program under test; the latest one holds a fake, which is small. */
+const REAL = "9.9.7";
+const fake = "fold 9.9.9 (commit fake, bun 0, here)";
 const script = projectFile("scripts/install.sh");
 // Before the folder that it is in goes away.
 afterAll(() => {
@@ -32,7 +35,11 @@ const shells = ["sh", "dash", "bash", "busybox"].filter((shell) => Bun.which(she
 let home = "";
 let count = 0;
 
-beforeAll(() => publish(join(server.folder, LATEST), binary, [target, "linux-x64-baseline"]));
+beforeAll(async () => {
+  await publish(join(server.folder, REAL), binary);
+  writeFileSync(join(folder, "fake-program"), `#!/bin/sh\n[ "$1" = --version ] && echo "${fake}"\n`);
+  await publish(join(server.folder, LATEST), join(folder, "fake-program"));
+});
 afterAll(() => server.stop());
 beforeEach(() => {
   server.instead = () => undefined;
@@ -99,17 +106,24 @@ test.each(shells)("with %s: installed as orthofold, verified, and the PATH is to
   const place = join(home, ".local/bin/orthofold");
   const first = await install([], { shell });
   expect([first.exit, first.stderr]).toEqual([0, ""]);
-  expect(first.stdout).toContain(`installed ${place}: fold ${version.fold} (commit `);
+  expect(first.stdout).toContain(`installed ${place}: ${fake}\n`);
   expect(first.stdout).toContain(`export PATH="${home}/.local/bin:$PATH"`);
   expect(left()).toEqual([".local/bin/orthofold"]);
   expect(lstatSync(place).mode & 0o777).toBe(0o755);
-  const program = Bun.spawn([place, "rum"], { stderr: "pipe" });
-  expect(await program.stderr.text()).toContain("did you mean `orthofold run`?");
   // Again, over what is there; on the path now.
   const again = await install([], { shell, path: `${home}/.local/bin:/usr/bin:/bin` });
   expect([again.exit, again.stderr]).toEqual([0, ""]);
   expect(again.stdout).not.toContain("export PATH");
   expect(left()).toEqual([".local/bin/orthofold"]);
+});
+
+test("the program itself: installed, it goes by its new name", async () => {
+  const ended = await install(["--version", REAL]);
+  expect([ended.exit, ended.stderr]).toEqual([0, ""]);
+  const place = join(home, ".local/bin/orthofold");
+  expect(ended.stdout).toContain(`installed ${place}: fold ${version.fold} (commit `);
+  const program = Bun.spawn([place, "rum"], { stderr: "pipe" });
+  expect(await program.stderr.text()).toContain("did you mean `orthofold run`?");
 });
 
 test("another prefix, name and version", async () => {
@@ -250,7 +264,7 @@ test("a download for another machine is tried and not installed", async () => {
 });
 
 test.if(hasDisk)("a full disk", async () => {
-  const ended = await install(["--prefix", disk]);
+  const ended = await install(["--prefix", disk, "--version", REAL]);
   expect(ended.stderr).toMatch(/could not be (written|unpacked).*\nhint: free some space/s);
   expect(ended.exit).toBe(1);
   expect(readdirSync(join(disk, "bin"))).toEqual([]);
@@ -260,7 +274,7 @@ const noexec = join(folder, "noexec");
 mkdirSync(noexec);
 const mount = Bun.which("mount");
 const hasNoexec =
-  mount !== null && Bun.spawnSync([mount, "-t", "tmpfs", "-o", "noexec,size=400m", "fold-test", noexec]).success;
+  mount !== null && Bun.spawnSync([mount, "-t", "tmpfs", "-o", "noexec,size=1m", "fold-test", noexec]).success;
 test.if(hasNoexec)("a place where programs may not run", async () => {
   const ended = await install(["--prefix", noexec]);
   expect(ended.stderr).toContain("does not let programs run\nhint: it may be mounted with noexec");

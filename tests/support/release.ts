@@ -1,5 +1,5 @@
 // A release as it is published: programs compiled here, packed, with their checksums, behind a web server of its own.
-import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, linkSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { compile, hostTarget } from "../../scripts/compile.ts";
 import { binary } from "./binary.ts";
@@ -26,11 +26,16 @@ export async function compileVersion(outfile: string, version: string): Promise<
   await compile({ outfile, version });
 }
 
-/** The program under test, copied to where it may be replaced. */
+/** The program under test where it may be replaced: a link to it, for it is large, or a copy on another disk. */
 export function installed(folder: string, name: string): string {
   mkdirSync(folder, { recursive: true });
-  copyFileSync(binary, join(folder, name));
-  return join(folder, name);
+  const path = join(folder, name);
+  try {
+    linkSync(binary, path);
+  } catch {
+    copyFileSync(binary, path);
+  }
+  return path;
 }
 
 /** SHA-256 in hex. */
