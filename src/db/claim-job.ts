@@ -27,7 +27,7 @@ export interface ClaimedRecord {
   readonly batch: string | null;
   readonly size_bytes: number;
   readonly input_path: string;
-  readonly archives: readonly ArchiveRow[] | null;
+  readonly archives?: readonly ArchiveRow[] | null;
 }
 
 /**
@@ -69,10 +69,14 @@ export async function claimJob(database: Database, wanted: ClaimWanted): Promise
         ), run as (
           insert into processing_runs (job_id, worker_id, attempt) select id, worker_id, attempt from taken
         )
-        select taken.*, case when job_type = 'archive_merge' then (
-          select json_agg(${sql.unsafe(ARCHIVE_JSON)} order by a.size_bytes, a.name)
-          from archives a where a.reserved_by = taken.id
-        ) end as archives
+        select taken.* ${
+          merges
+            ? sql`, case when job_type = 'archive_merge' then (
+                select json_agg(${sql.unsafe(ARCHIVE_JSON)} order by a.size_bytes, a.name)
+                from archives a where a.reserved_by = taken.id
+              ) end as archives`
+            : sql``
+        }
         from taken`;
       return job === undefined ? null : toClaimed(job);
     },

@@ -79,15 +79,19 @@ function complete(sql: Client, { jobId, workerId, attempt }: AttemptKey, archive
       where a.tar_sha256 = ${archive.tarSha256} and not a.is_deleted and not a.is_damaged and a.reserved_by is null
       limit 1 for update of a skip locked
     ), named as (
-      select ${archive.name} || case when number = 1 then '' else '.' || number end as name
-      from generate_series(1, 2 + (
-        select count(*) from archives
-        where not is_deleted and name > ${archive.name} || '.' and name < ${archive.name} || '/'
-      )) number
-      where not exists (
-        select from archives a where not a.is_deleted
-          and a.name = ${archive.name} || case when number = 1 then '' else '.' || number end)
-      order by number limit 1
+      select case when not exists (select from archives where not is_deleted and name = ${archive.name})
+        then ${archive.name}
+        else (
+          select ${archive.name} || '.' || number
+          from generate_series(2, 2 + (
+            select count(*) from archives
+            where not is_deleted and name > ${archive.name} || '.' and name < ${archive.name} || '/'
+          )) number
+          -- Counted, not joined: one look into the index for each number, and mostly there is one.
+          where (select count(*) from archives a where not a.is_deleted
+            and a.name = ${archive.name} || '.' || number) = 0
+          order by number limit 1
+        ) end as name
     ), made as (
       insert into archives (id, s3_key, name, ortho_count, lineage, options, batch, family, sentences_bytes, size_bytes,
         tar_sha256)

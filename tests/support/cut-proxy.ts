@@ -25,6 +25,8 @@ export interface CutProxy {
   mode: Mode;
   /** How many answers were lost. */
   cuts: number;
+  /** How many pieces of answers went nowhere. */
+  swallowed: number;
 }
 
 /**
@@ -57,7 +59,7 @@ export function cutProxy(url: string, hostname = "127.0.0.1"): CutProxy {
   afterAll(() => listener.stop(true));
   const address = new URL(url);
   address.host = `${hostname}:${listener.port}`;
-  const proxy: CutProxy = { url: address.href, mode: "pass", cuts: 0 };
+  const proxy: CutProxy = { url: address.href, mode: "pass", cuts: 0, swallowed: 0 };
   return proxy;
 }
 
@@ -68,7 +70,10 @@ function connectTo(client: Socket<Pair>, target: URL, proxy: CutProxy) {
     data: client,
     socket: {
       data(server, bytes) {
-        if (proxy.mode === "silence") return;
+        if (proxy.mode === "silence") {
+          proxy.swallowed++;
+          return;
+        }
         if (proxy.mode === "pass" || !Buffer.from(bytes).includes(READY)) {
           server.data.write(bytes);
           return;

@@ -1,0 +1,19 @@
+-- The role that workers log in with: it reads and writes rows, and can neither make, change nor drop a table.
+-- To be run by the owner of the database after `fold db migrate`, and again after each later one:
+--
+--   psql "$DATABASE_URL" -v role=fold_worker -f scripts/database-roles.sql
+--   psql "$DATABASE_URL" -c '\password fold_worker'
+--
+-- Then give workers a DATABASE_URL with that role; the owner's is needed for `fold db migrate` alone.
+select format('create role %I login', :'role')
+where not exists (select from pg_roles where rolname = :'role') \gexec
+
+revoke create on schema public from public;
+revoke all on all tables in schema public from :"role";
+grant usage on schema public to :"role";
+grant select, insert, update, delete on jobs, job_locks, processing_runs to :"role";
+-- An archive is marked as deleted; its row stays.
+grant select, insert, update on archives to :"role";
+grant usage on sequence jobs_position_seq to :"role";
+-- To see whether the tables are those that the program knows.
+grant select on fold_migrations to :"role";

@@ -1,0 +1,123 @@
+// Connections break: between statement and answer, in the middle, again and again. What was to be done is done once.
+import { expect, test } from "bun:test";
+import { abandonJob } from "../../src/db/abandon-job.ts";
+import { cancelJob } from "../../src/db/cancel-job.ts";
+import { claimMerge } from "../../src/db/claim-merge.ts";
+import { completeJob } from "../../src/db/complete-job.ts";
+import { deleteArchive } from "../../src/db/delete-archive.ts";
+import { failJob } from "../../src/db/fail-job.ts";
+import { heartbeat } from "../../src/db/heartbeat.ts";
+import { getArchive } from "../../src/db/list-archives.ts";
+import { getJob } from "../../src/db/list-jobs.ts";
+import { listRuns } from "../../src/db/list-runs.ts";
+import { reclaimStale } from "../../src/db/reclaim-stale.ts";
+import { retryJob } from "../../src/db/retry-job.ts";
+import { submitJobs } from "../../src/db/submit-jobs.ts";
+import { cutProxy } from "../support/cut-proxy.ts";
+import { asOwner, connect, newDatabase } from "../support/database.ts";
+import { archiveOf, broken, claim, codeOf, failure, MAX_ATTEMPTS, newJob, publish, submit } from "./fixtures.ts";
+
+test("an answer that is lost on its way: each call finds out that it was carried out", async () => {
+  const url = await newDatabase();
+  const proxy = cutProxy(url);
+  const database = await connect(proxy.url, { max: 1 });
+  const cut = async <T>(call: () => Promise<T>): Promise<T> => {
+    const before = proxy.cuts;
+    // A connection that is there already, so that it is the call's own answer which is lost.
+    await getJob(database, crypto.randomUUID());
+    proxy.mode = "cut";
+    const result = await call();
+    expect(proxy.cuts).toBe(before + 1);
+    expect(await broken(database)).toEqual([]);
+    return result;
+  };
+  const [{ id, isNew }] = await cut(() => submitJobs(database, [newJob("book")]));
+  expect(isNew).toBe(true);
+  const first = await cut(() => claim(database));
+  expect([first.jobId, first.attempt]).toEqual([id, 1]);
+  await cut(() => heartbeat(database, first, { share: 0.5, orthos: 1 }));
+  await cut(() => abandonJob(database, first));
+  expect(await cut(async () => await failJob(database, await claim(database), failure, true, MAX_ATTEMPTS))).toBe(true);
+  expect(await cut(() => retryJob(database, id))).toBe(true);
+  await cut(() => cancelJob(database, id));
+  await retryJob(database, id);
+  const last = await claim(database);
+  const done = await cut(() => completeJob(database, last, archiveOf(last)));
+  expect([done.name, done.isNew, last.attempt]).toEqual(["book", true, 3]);
+  expect(await codeOf(completeJob(database, last, archiveOf(last)))).toBe("lease_lost");
+  await publish(database, "other", 20);
+  const merge = await cut(() => claimMerge(database, { worker: "w", options: null, scope: "all" }));
+  expect(merge?.archives.length).toBe(2);
+  const union = await cut(() => completeJob(database, merge!, archiveOf(merge!)));
+  await cut(() => deleteArchive(database, union.id));
+  expect(await getArchive(database, union.id)).toBeNull();
+  expect((await listRuns(database, id)).map(({ outcome }) => outcome)).toEqual([
+    "completed",
+    "retried",
+    "cancelled",
+    "retried",
+    "put_aside",
+    "abandoned",
+  ]);
+});
+
+test("a failure whose answer is lost counts once", async () => {
+  const proxy = cutProxy(await newDatabase());
+  const database = await connect(proxy.url, { max: 1 });
+  const [id] = await submit(database, "book");
+  const job = await claim(database);
+  proxy.mode = "cut";
+  expect(await failJob(database, job, failure, false, MAX_ATTEMPTS)).toBe(false);
+  expect([proxy.cuts, (await getJob(database, id))?.retryCount]).toEqual([1, 1]);
+  await claim(database);
+  proxy.mode = "cut";
+  await reclaimStale(database, -1_000, MAX_ATTEMPTS);
+  expect((await getJob(database, id))?.retryCount).toBe(2);
+});
+
+test("nobody answers any more: the connection counts as lost, and a new one goes on", async () => {
+  const proxy = cutProxy(await newDatabase());
+  const database = await connect(proxy.url, { max: 1, reply_ms: 300 });
+  const [id] = await submit(database, "book");
+  proxy.mode = "silence";
+  const claimed = claim(database);
+  while (proxy.swallowed === 0) await Bun.sleep(1);
+  proxy.mode = "pass";
+  expect((await claimed).jobId).toBe(id);
+  expect((await listRuns(database, id)).length).toBe(1);
+});
+
+test("patience ends, and says so", async () => {
+  const proxy = cutProxy(await newDatabase());
+  const database = await connect(proxy.url, { max: 1, reply_ms: 100, patience_ms: 300 });
+  await submit(database, "book");
+  proxy.mode = "silence";
+  expect(await codeOf(claim(database))).toBe("unreachable");
+  proxy.mode = "pass";
+  expect((await claim(database)).name).toBe("book");
+});
+
+test("a backend is killed at any moment of each job, and the pool is of one", async () => {
+  const url = await newDatabase();
+  const database = await connect(url, { max: 1 });
+  const name = new URL(url).pathname.slice(1);
+  const names = Array.from({ length: 40 }, (_, i) => `text ${i}`);
+  await submit(database, ...names);
+  const completed: string[] = [];
+  let kills = 0;
+  await asOwner(async (sql) => {
+    for (const _ of names) {
+      const killing = (async () => {
+        await Bun.sleep(Math.random() * 10);
+        kills += (await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name}`).length;
+      })();
+      const job = await claim(database);
+      await heartbeat(database, job, null);
+      completed.push((await completeJob(database, job, archiveOf(job))).name);
+      await killing;
+    }
+  });
+  expect(kills).toBeGreaterThan(0);
+  expect(completed).toEqual(names);
+  expect(await broken(database)).toEqual([]);
+});

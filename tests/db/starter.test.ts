@@ -1,0 +1,37 @@
+// The starter of a throw-away server: once started it is found again, and it ends when it is told to.
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { serverOf } from "../../src/db/server.ts";
+import { connect } from "../support/database.ts";
+
+const script = join(import.meta.dir, "../../scripts/servers/postgres.sh");
+// Not below a folder that only its owner may enter: the server may be run by another user.
+const folder = mkdtempSync("/tmp/fold-starter-");
+
+async function starter(verb: string) {
+  const child = Bun.spawn([script, verb, folder], { stdout: "pipe", stderr: "ignore" });
+  const [stdout, exit] = [await child.stdout.text(), await child.exited];
+  return { stdout, exit };
+}
+
+afterAll(async () => {
+  await starter("down");
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("up, up again, down, down again, and up with the same data", async () => {
+  const first = await starter("up");
+  expect([first.exit, first.stdout]).toEqual([
+    0,
+    expect.stringMatching(/^export DATABASE_URL=postgres:\/\/fold:[0-9a-f]{32}@127\.0\.0\.1:\d+\/postgres\n$/),
+  ]);
+  expect(await starter("up")).toEqual(first);
+  const url = first.stdout.trim().replace("export DATABASE_URL=", "");
+  const database = await connect(url, { max: 1 });
+  expect((await serverOf(database)).version).toMatch(/^\d+/);
+  await database.close();
+  for (let i = 0; i < 2; i++) expect(await starter("down")).toEqual({ exit: 0, stdout: "" });
+  const again = await starter("up");
+  expect(new URL(again.stdout.trim().replace("export DATABASE_URL=", "")).password).toBe(new URL(url).password);
+});
