@@ -12,6 +12,9 @@ import { describeArchive } from "../describe-archive.ts";
 import type { ArchiveEntry } from "../port.ts";
 import { newArchiveKey } from "./keys.ts";
 
+/** Smaller contents are fetched again: that takes no longer than looking whether they are here. */
+export const LEAST_CACHED_BYTES = 1 << 20;
+
 /** An archive that is whole in the bucket and has no row yet. */
 export interface Uploaded {
   readonly key: string;
@@ -38,8 +41,10 @@ export class BucketArchives {
     const key = newArchiveKey();
     const metadata = { "fold-tar-sha256": entry.tar_sha256 };
     const { sha256 } = await this.bucket.putFile(key, file, { metadata });
-    const kept = `${file}.kept`;
-    await this.cache.take(sha256, kept, () => rename(file, kept));
+    if (entry.size_bytes >= LEAST_CACHED_BYTES) {
+      const kept = `${file}.kept`;
+      await this.cache.take(sha256, kept, () => rename(file, kept));
+    }
     return { key, entry };
   }
 
@@ -49,12 +54,11 @@ export class BucketArchives {
    * @throws FoldError `corrupt` when something else is there
    */
   async fetch({ s3Key, size_bytes, tarSha256, name }: ArchiveRow, path: string, signal?: AbortSignal): Promise<void> {
-    const known = await this.bucket.head(s3Key, { signal });
-    const sha256 = known?.sha256 ?? null;
     const half = `${path}.part`;
     const download = async () => void (await this.bucket.getFile(s3Key, half, { signal }));
-    if (sha256 === null) await download();
-    else await this.cache.take(sha256, half, download);
+    const known = size_bytes < LEAST_CACHED_BYTES ? null : await this.bucket.head(s3Key, { signal });
+    if (known === null || known.sha256 === null) await download();
+    else await this.cache.take(known.sha256, half, download);
     try {
       // The hash that came with the object says that it is whole; this one, that it is the one.
       const found = await describe(half);

@@ -20,15 +20,12 @@ import { checkChunkName } from "../chunk-name.ts";
 import type { ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
 import { AttemptFolders, removeFolder } from "./attempt-folders.ts";
-import { BucketArchives, type Uploaded } from "./bucket-archives.ts";
+import { BucketArchives, LEAST_CACHED_BYTES, type Uploaded } from "./bucket-archives.ts";
 import type { CloudConfig } from "./cloud-config.ts";
 import { CloudParts } from "./cloud-parts.ts";
 import { sha256OfInput } from "./keys.ts";
 import { Parts } from "./parts.ts";
 import { keyOf, toArchiveEntry, toJobEntry, toNewArchive } from "./rows.ts";
-
-/** Smaller texts are fetched again: that takes no longer than looking whether they are here. */
-const LEAST_CACHED_BYTES = 1 << 20;
 
 /**
  * The storage of a fleet: PostgreSQL says whose a job is, S3 holds the bytes.
