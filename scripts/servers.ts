@@ -1,5 +1,5 @@
 // The servers that tests and long runs need: those that the environment names are used, the others are started here.
-import { existsSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./compile.ts";
 
@@ -54,6 +54,7 @@ export class Servers {
         await exports.catch(() => {});
         const { exitCode, stderr } = await runScript(script, "down", folder);
         if (exitCode !== 0) console.error(`${name} in ${folder} was not stopped:\n${stderr}`);
+        else rmSync(folder, { recursive: true, force: true });
       }),
     );
   }

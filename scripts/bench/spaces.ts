@@ -1,6 +1,7 @@
 // How fast files of 1 GB go to Spaces and come back, beside rclone and s3cmd on the same server in the same run.
 //   bun scripts/bench/spaces.ts [MEGABYTES] [RUNS]
-// Takes the server that the environment names, else starts one; rclone and s3cmd where they are installed.
+// "fold-synced" also waits until what it fetched is on the disk. Takes the server that the environment names, else starts
+// one; rclone and s3cmd where they are installed.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,12 +27,12 @@ interface Measured {
 if (Bun.argv[2] === "put" || Bun.argv[2] === "get") await transfer(Bun.argv.slice(2));
 else await main();
 
-/** One transfer of ours, in a process of its own as the others': put|get BUCKET KEY PATH. */
-async function transfer([verb, name, key, path]: readonly string[]): Promise<void> {
+/** One transfer of ours, in a process of its own as the others': put|get BUCKET KEY PATH [synced]. */
+async function transfer([verb, name, key, path, synced]: readonly string[]): Promise<void> {
   const connection = new Connection(configOf(process.env));
   const bucket = new Bucket(connection, name!);
   if (verb === "put") await bucket.putFile(key!, path!);
-  else await bucket.getFile(key!, path!);
+  else await bucket.getFile(key!, path!, { isToSync: synced === "synced" });
   await connection.close();
 }
 
@@ -103,7 +104,7 @@ async function compare(
       const seconds = median(times.get(label) ?? []);
       const rate = (Number(megabytes) / seconds).toFixed(0);
       const peak = ((peaks.get(label) ?? 0) / MEGABYTE).toFixed(0);
-      const ratio = name === "fold" ? "" : `, fold reaches ${(seconds / ours).toFixed(2)} of it`;
+      const ratio = name.startsWith("fold") ? "" : `, fold reaches ${(seconds / ours).toFixed(2)} of it`;
       console.log(`${label}: ${seconds.toFixed(2)} s, ${rate} MB/s, peak ${peak} MB${ratio}`);
     }
   }
@@ -128,6 +129,12 @@ function toolsOf(config: S3Config, bucket: string, folder: string): readonly Too
       name: "fold",
       up: (path, key) => [...us, "put", bucket, key, path],
       down: (key, path) => [...us, "get", bucket, key, path],
+    },
+    // The others do not wait for the disk; fold does where a file must survive a power cut.
+    {
+      name: "fold-synced",
+      up: (path, key) => [...us, "put", bucket, key, path],
+      down: (key, path) => [...us, "get", bucket, key, path, "synced"],
     },
   ];
   const configs = join(folder, "configs");

@@ -11,6 +11,8 @@ import { damaged, S3Error, stopped } from "./s3-error.ts";
 export interface GetFileOptions extends TransferOptions {
   /** What the object must hold; without it, what its metadata says. */
   readonly sha256?: string;
+  /** Whether the file must survive a power cut; yes where not said. A gigabyte can wait for a disk for ten seconds. */
+  readonly isToSync?: boolean;
 }
 
 /** A file that was fetched. */
@@ -27,7 +29,8 @@ const PIECE_BYTES = 1 << 20;
 const SYNC_BYTES = 64 << 20;
 
 /**
- * Fetch an object into a file, which appears under its name when it is whole, compared and on the disk.
+ * Fetch an object into a file, which appears under its name when it is whole, compared and, unless said otherwise, on the
+ * disk.
  *
  * A connection that breaks is taken up where it broke, as long as the object stays the same. Takes memory for the pieces
  * on their way and no more.
@@ -58,16 +61,22 @@ async function getOnce(place: Place, key: string, path: string, options: GetFile
   try {
     const file = await open(temporary, "wx+");
     const comparison = new Comparison({ sha256: options.sha256 ?? info.sha256, etag: info.etag });
+    const isToSync = options.isToSync ?? true;
+    const follow = async (from: number, to: number) => {
+      await comparison.read(file, from, to);
+      // Then there is little left to wait for in the end.
+      if (isToSync && to % SYNC_BYTES === 0) await file.datasync();
+    };
     try {
-      await getRanges(place, key, info, file, path, options, (from, to) => comparison.read(file, from, to));
+      await getRanges(place, key, info, file, path, options, follow);
       if (options.signal?.aborted) throw stopped(deed);
       if (!comparison.isRight) throw damaged(deed, `its ${comparison.by} is another`);
-      await file.sync();
+      if (isToSync) await file.sync();
     } finally {
       await file.close();
     }
     await rename(temporary, path);
-    await syncFolder(dirname(path));
+    if (isToSync) await syncFolder(dirname(path));
     return { info, verifiedBy: comparison.by };
   } catch (error) {
     await rm(temporary, { force: true });
@@ -100,8 +109,6 @@ class Comparison {
       this.hash.update(piece);
       at += piece.length;
     }
-    // Then there is little left to wait for in the end.
-    if (to % SYNC_BYTES === 0) await file.datasync();
   }
 
   get isRight(): boolean {
