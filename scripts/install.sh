@@ -175,6 +175,14 @@ check_tools() {
   has gzip || fail "gzip is not there" "install it"
 }
 
+# BusyBox's wget takes any certificate, but where it has ssl_client to look at it.
+check_wget() {
+  if has curl || has ssl_client || [ "$protocols" != "=https" ]; then return; fi
+  case "$(wget --help 2>&1 || true)" in
+    *BusyBox*) fail "the wget of this machine does not look at certificates" "install curl" ;;
+  esac
+}
+
 try_it() {
   # The first line of the answer is all that is wanted, and of an error the last.
   if ! answer="$("$1" --version 2>&1 </dev/null)"; then
@@ -225,6 +233,7 @@ main() {
   prefix="${prefix:-$HOME/.local}"
   check_tools
   check_address
+  check_wget
   if [ -z "$target" ]; then find_target; fi
 
   mkdir -p "$prefix/bin" || fail "cannot make the folder $prefix/bin" "give a --prefix that you may write to"

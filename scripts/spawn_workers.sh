@@ -76,6 +76,7 @@ check_options() {
     one-shot) if [ -n "$job_id" ] && [ "$count" -gt 1 ]; then fail "one job needs one worker" "leave out --count"; fi ;;
     cloud-worker)
       if [ -z "$inputs" ]; then fail "--mode cloud-worker needs --input" "give the key of a text in the input bucket"; fi
+      if [ "$(printf '%s' "$inputs" | wc -l)" -gt "$most_droplets" ]; then fail "there are too many inputs" "give at most $most_droplets at a time"; fi
       if [ "$count" -gt 1 ]; then fail "--count does not go with --input" "there is a droplet for each --input"; fi
       ;;
     *) fail "--mode cannot be '$mode'" "give continuous, one-shot or cloud-worker" ;;

@@ -125,6 +125,7 @@ const mistakes: [args: string[], exit: number, stderr: RegExp][] = [
   [["--region"], 2, /--region needs a value/],
   [["--mode", "local"], 2, /--mode cannot be 'local'/],
   [["--mode", "cloud-worker"], 2, /needs --input/],
+  [["--mode", "cloud-worker", ...Array.from({ length: 101 }, () => ["--input", "a"]).flat()], 2, /too many inputs/],
   [["--input", "a"], 2, /--input goes with --mode cloud-worker/],
   [["--mode", "cloud-worker", "--input", "a\nDATABASE_URL=b"], 2, /--input holds a line break/],
   [["--mode", "one-shot", "--job-id", "x", "--count", "2"], 2, /one job needs one worker/],

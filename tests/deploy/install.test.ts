@@ -219,6 +219,16 @@ test.each(others)("without %s there is %s", async (missing) => {
   expect(left()).toEqual([".local/bin/orthofold"]);
 });
 
+const busybox = Bun.which("busybox");
+test.if(busybox !== null)("a wget that takes any certificate is not good enough for https", async () => {
+  const bin = pathWithout(["curl", "wget"]);
+  symlinkSync(busybox as string, join(bin, "wget"));
+  const ended = await install([], { path: bin, env: { FOLD_RELEASES: "https://releases.invalid" } });
+  expect(ended.stderr).toBe("install.sh: the wget of this machine does not look at certificates\nhint: install curl\n");
+  expect([ended.exit, left()]).toEqual([1, []]);
+  expect((await install([], { path: bin })).exit).toBe(0);
+});
+
 test("without curl, wget tells what is not there", async () => {
   const ended = await install(["--version", "1.0.0"], { path: pathWithout(["curl"]) });
   expect(ended.stderr).toMatch(/cannot get .*SHA256SUMS: .*\nhint: check FOLD_RELEASES and --version/);
