@@ -19,7 +19,7 @@ export async function execute({ parameters, flags }: CommandArguments<GetFlags>,
     }
     // Beside its place, so that what is there stays until the new one is whole.
     const half = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-    await new BucketArchives(cloud.results, cloud.cache).fetch(row, half, io.signal);
+    await new BucketArchives(cloud.results, cloud.cache).fetch(row, half, { isToSync: true, signal: io.signal });
     try {
       renameSync(half, path);
     } catch (error) {

@@ -1,5 +1,6 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { syncFolderAside } from "../disk.ts";
 import { type FoldErrorCode, fromSystemError } from "../errors.ts";
 import { isMd5 } from "./etag.ts";
 import { getRanges } from "./get-ranges.ts";
@@ -76,7 +77,7 @@ async function getOnce(place: Place, key: string, path: string, options: GetFile
       await file.close();
     }
     await rename(temporary, path);
-    if (isToSync) await syncFolder(dirname(path));
+    if (isToSync) await syncFolderAside(dirname(path));
     return { info, verifiedBy: comparison.by };
   } catch (error) {
     await rm(temporary, { force: true });
@@ -113,17 +114,5 @@ class Comparison {
 
   get isRight(): boolean {
     return this.hash === null || this.hash.digest("hex") === this.expected;
-  }
-}
-
-/** A rename is on the disk when the folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } catch {
-    // Some file systems know no fsync of folders.
-  } finally {
-    await folder.close();
   }
 }

@@ -12,6 +12,12 @@ import { describeArchive } from "../describe-archive.ts";
 import type { ArchiveEntry } from "../port.ts";
 import { newArchiveKey } from "./keys.ts";
 
+export interface FetchOptions {
+  /** Whether the file is to survive a power cut. */
+  readonly isToSync?: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /** Smaller contents are fetched again: that takes no longer than looking whether they are here. */
 export const LEAST_CACHED_BYTES = 1 << 20;
 
@@ -53,9 +59,13 @@ export class BucketArchives {
    *
    * @throws FoldError `corrupt` when something else is there
    */
-  async fetch({ s3Key, size_bytes, tarSha256, name }: ArchiveRow, path: string, signal?: AbortSignal): Promise<void> {
+  async fetch(
+    { s3Key, size_bytes, tarSha256, name }: ArchiveRow,
+    path: string,
+    { isToSync, signal }: FetchOptions = {},
+  ): Promise<void> {
     const half = `${path}.part`;
-    const download = async () => void (await this.bucket.getFile(s3Key, half, { signal }));
+    const download = async () => void (await this.bucket.getFile(s3Key, half, { isToSync: isToSync ?? false, signal }));
     const known = size_bytes < LEAST_CACHED_BYTES ? null : await this.bucket.head(s3Key, { signal });
     if (known === null || known.sha256 === null) await download();
     else await this.cache.take(known.sha256, half, download);

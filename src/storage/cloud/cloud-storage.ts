@@ -139,7 +139,11 @@ export class CloudStorage implements Storage {
     const sha256 = sha256OfInput(inputPath);
     if (size_bytes < LEAST_CACHED_BYTES || sha256 === null) return (await input.get(inputPath, size_bytes)).bytes;
     const path = join(attempt.folder, "source.txt");
-    await cache.take(sha256, path, async () => void (await input.getFile(inputPath, path, { sha256 })));
+    await cache.take(
+      sha256,
+      path,
+      async () => void (await input.getFile(inputPath, path, { sha256, isToSync: false })),
+    );
     return await readBytes(path);
   }
 
