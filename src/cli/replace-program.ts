@@ -1,19 +1,17 @@
 // A program and the one before it change places. At every moment there is a whole program at its path.
 import {
-  closeSync,
   constants,
   copyFileSync,
   existsSync,
-  fsyncSync,
   linkSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   renameSync,
   rmSync,
   statSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { syncFolder } from "../disk.ts";
 import { fromSystemError } from "../errors.ts";
 
 const TEMPORARY = ".fold-upgrade-";
@@ -96,14 +94,5 @@ function secondName(path: string, second: string): void {
     linkSync(path, second);
   } catch {
     copyFileSync(path, second, constants.COPYFILE_EXCL);
-  }
-}
-
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, "r");
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }
