@@ -49,7 +49,7 @@ async function work(database: Database, worker: string, barrier: (phase: Phase) 
   const jobs: ClaimedJob[] = [];
   await barrier("claim");
   for (;;) {
-    const job = await timed("claim", () => claimJob(database, { worker, merges: false }));
+    const job = await timed("claim", () => claimJob(database, { worker, scope: "batches" }));
     if (job === null) break;
     jobs.push(job);
   }

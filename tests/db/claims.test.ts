@@ -15,9 +15,9 @@ const fresh = async () => await connect(await newDatabase());
 
 test("nothing is in an empty database", async () => {
   const database = await fresh();
-  expect(await claimJob(database, { worker: "w", merges: true })).toBeNull();
-  expect(await claimJob(database, { worker: "w", merges: true, id: crypto.randomUUID() })).toBeNull();
-  expect(await claimJob(database, { worker: "w", merges: true, id: "no id" })).toBeNull();
+  expect(await claimJob(database, { worker: "w", scope: "all" })).toBeNull();
+  expect(await claimJob(database, { worker: "w", scope: "all", id: crypto.randomUUID() })).toBeNull();
+  expect(await claimJob(database, { worker: "w", scope: "all", id: "no id" })).toBeNull();
   expect(await listJobs(database)).toEqual([]);
   expect(await submitJobs(database, [])).toEqual([]);
   expect(await countJobs(database)).toEqual({ pending: 0, processing: 0, completed: 0, failed: 0 });
@@ -42,7 +42,7 @@ test("jobs are claimed in the order in which they came, also those of one submis
     inputPath: "inputs/d.txt",
     archives: [],
   });
-  expect(await claimJob(database, { worker: "w", merges: true })).toBeNull();
+  expect(await claimJob(database, { worker: "w", scope: "all" })).toBeNull();
   expect(await broken(database)).toEqual([]);
 });
 
@@ -68,7 +68,7 @@ test("of 100 claimers each of 30 jobs has one", async () => {
   const database = await connect(await newDatabase(), { max: 20 });
   await submit(database, ...Array.from({ length: 30 }, (_, i) => `job ${i}`));
   const claims = await Promise.all(
-    Array.from({ length: 100 }, (_, i) => claimJob(database, { worker: `worker-${i}`, merges: true })),
+    Array.from({ length: 100 }, (_, i) => claimJob(database, { worker: `worker-${i}`, scope: "all" })),
   );
   const claimed = claims.filter((job) => job !== null);
   expect([claimed.length, new Set(claimed.map(({ jobId }) => jobId)).size]).toEqual([30, 30]);
@@ -80,8 +80,8 @@ test("by id, and what is too large is left to others", async () => {
   const database = await fresh();
   const [, second] = await submit(database, "first", "second", newJob("large", { size_bytes: 5_000_000_000 }));
   expect((await claim(database, "w", second)).name).toBe("second");
-  expect(await claimJob(database, { worker: "w", merges: true, id: second })).toBeNull();
-  const most = { worker: "w", merges: true, most_bytes: { text: 4_999_999_999, merge: 0 } };
+  expect(await claimJob(database, { worker: "w", scope: "all", id: second })).toBeNull();
+  const most = { worker: "w", scope: "all" as const, most_bytes: { text: 4_999_999_999, merge: 0 } };
   expect((await claimJob(database, most))?.name).toBe("first");
   expect(await claimJob(database, most)).toBeNull();
   expect((await claimJob(database, { ...most, most_bytes: { text: Infinity, merge: 0 } }))?.size_bytes).toBe(

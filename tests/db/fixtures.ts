@@ -32,7 +32,7 @@ export async function submit(database: Database, ...jobs: readonly (string | New
 
 /** Claim a job, which must be there. */
 export async function claim(database: Database, worker = "worker-1", id?: string): Promise<ClaimedJob> {
-  const job = await claimJob(database, { worker, merges: true, ...(id === undefined ? {} : { id }) });
+  const job = await claimJob(database, { worker, scope: "all", ...(id === undefined ? {} : { id }) });
   if (job === null) throw new Error("no job to claim");
   return job;
 }

@@ -115,7 +115,7 @@ test("a job that is completed while the lost are freed is one or the other", asy
     expect(await broken(database)).toEqual([]);
     for (const [i, job] of jobs.entries()) if (ends[i] === null && i % 2 === 1) await abandonJob(database, job);
     for (;;) {
-      const open = await claimJob(database, { worker: "rest", merges: false });
+      const open = await claimJob(database, { worker: "rest", scope: "batches" });
       if (open === null) break;
       await completeJob(database, open, archiveOf(open));
     }

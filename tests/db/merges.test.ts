@@ -92,10 +92,10 @@ test("what is too large for a worker is left to others", async () => {
   const job = await merge(database, { ...all, most_bytes: 30 });
   await abandonJob(database, job);
   const most = { text: 0, merge: 29 };
-  expect(await claimJob(database, { worker: "w", merges: true, most_bytes: most })).toBeNull();
-  expect(await claimJob(database, { worker: "w", merges: false })).toBeNull();
-  expect(await claimJob(database, { worker: "w", merges: true, options: { ...usual, min_volume: 2 } })).toBeNull();
-  const again = await claimJob(database, { worker: "w", merges: true, options: usual });
+  expect(await claimJob(database, { worker: "w", scope: "all", most_bytes: most })).toBeNull();
+  expect(await claimJob(database, { worker: "w", scope: "batches" })).toBeNull();
+  expect(await claimJob(database, { worker: "w", scope: "all", options: { ...usual, min_volume: 2 } })).toBeNull();
+  const again = await claimJob(database, { worker: "w", scope: "all", options: usual });
   expect([again?.jobId, again?.attempt, again?.archives.length]).toEqual([job.jobId, 2, 2]);
   expect(inputsOf(again)).toEqual(inputsOf(job));
 });
@@ -115,6 +115,28 @@ test("a batch becomes one archive, and stays apart where nothing else is asked f
   expect(inputsOf(await merge(database))).toEqual(["alone", "alone too"]);
   const mixed = await merge(database);
   expect([mixed.archives.length, mixed.batch]).toEqual([2, null]);
+});
+
+test("a merge of a batch and a join that were given back are anybody's, other merges those who merge all", async () => {
+  const database = await fresh();
+  const again = async () => (await claimJob(database, { worker: "w", scope: "batches" }))?.jobId ?? null;
+  const batch = crypto.randomUUID();
+  for (const name of ["a", "b"]) await publish(database, name, 10, { batch });
+  const merged = await merge(database, { ...all, scope: "batches" });
+  await abandonJob(database, merged);
+  expect(await again()).toBe(merged.jobId);
+  for (const number of [1, 2]) {
+    const options = { ...usual, shard: { number, of: 2 } };
+    await publish(database, `shard ${number}`, 10, { options, family: "book" });
+  }
+  const joined = await merge(database, { ...all, scope: "batches" });
+  await abandonJob(database, joined);
+  expect(await again()).toBe(joined.jobId);
+  for (const name of ["c", "d"]) await publish(database, name, 10);
+  const other = await merge(database);
+  await abandonJob(database, other);
+  expect(await again()).toBeNull();
+  expect((await claimJob(database, { worker: "w", scope: "all" }))?.jobId).toBe(other.jobId);
 });
 
 test("shards are joined when all are there, and never with others", async () => {

@@ -62,7 +62,7 @@ test.skipIf(program === undefined)("the life of many jobs behind a pooler (skipp
       for (;;) {
         const worker = `w${i}`;
         const job =
-          (await claimJob(one, { worker, merges: true })) ??
+          (await claimJob(one, { worker, scope: "all" })) ??
           (await claimMerge(one, { worker, options: null, scope: "all" }));
         if (job === null) return;
         await heartbeat(one, job, { share: 0.5, orthos: 1 });

@@ -46,7 +46,7 @@ function jobsOf(count: number): NewJob[] {
 }
 
 async function claimAny(database: Database, worker: string, isBatch: boolean): Promise<ClaimedJob | null> {
-  const job = await claimJob(database, { worker, merges: true });
+  const job = await claimJob(database, { worker, scope: "all" });
   return job ?? (await claimMerge(database, { worker, options: null, scope: isBatch ? "batches" : "all" }));
 }
 

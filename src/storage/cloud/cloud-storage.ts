@@ -62,7 +62,7 @@ export class CloudStorage implements Storage {
     const limits = most_bytes === undefined ? {} : { most_bytes };
     const claimed = await claimJob(database, {
       worker,
-      merges,
+      scope: merges ? "all" : "batches",
       options,
       ...limits,
       ...(id === undefined ? {} : { id }),
