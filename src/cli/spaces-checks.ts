@@ -11,7 +11,7 @@ const LOOKS = 5;
 /** Impatient: whoever calls a doctor wants to know that something fails, not that it works in the end. */
 const patience = { tries: 2, base_ms: 200, most_ms: 1_000 };
 const IDLE_MS = 15_000;
-const SMALL = new TextEncoder().encode("made by fold doctor; may be removed");
+const SMALL = new TextEncoder().encode("made by `fold doctor`; may be removed");
 
 const reachName = "Spaces: key and clock";
 
