@@ -114,12 +114,16 @@ export const cloudDefinitions: readonly CommandDefinition[] = [
   },
   {
     name: "archives",
-    summary: "the archives of a fleet",
-    parameters: "",
+    summary: "the archives of a fleet: list them, remove some",
+    parameters: "[rm ARCHIVE...]",
     atLeast: 0,
-    atMost: 0,
+    atMost: Infinity,
+    choices: ["rm"],
     flags: archivesFlags,
-    examples: [["archives", "by name, with their orthos and where they come from"]],
+    examples: [
+      ["archives", "by name, with their orthos and where they come from"],
+      ["archives rm book", "one that is not needed any more; its text may be submitted again"],
+    ],
     load: () => import("./archives.ts"),
   },
   {

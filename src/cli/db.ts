@@ -1,9 +1,9 @@
 import { readDatabaseConfig } from "../config.ts";
+import { countJobs } from "../db/count-jobs.ts";
 import { type Database, openDatabase } from "../db/database.ts";
 import { migrate, type SchemaState, schemaState } from "../db/migrations.ts";
 import type { JobStatus } from "../db/rows.ts";
 import { serverOf } from "../db/server.ts";
-import { countJobs } from "../db/workers.ts";
 import { FoldError } from "../errors.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import { type DbAction, type DbFlags, dbActions } from "./db-definition.ts";

@@ -130,6 +130,10 @@ test("a job can be looked at, cancelled and retried by its name", async () => {
       "retried",
       "cancelled",
     ]);
+    await fold(["archives", "rm", "book"], options);
+    expect((await call(["get", "book"], options)).exit).toBe(5);
+    const [again] = jsonLines<{ jobs: { new: boolean }[] }>(await fold(["submit", "book.txt", "--json"], options));
+    expect(again.jobs[0].new).toBe(true);
     expect((await call(["get", "none"], options)).exit).toBe(5);
     expect((await call(["jobs", "none"], options)).exit).toBe(5);
   });
