@@ -143,6 +143,22 @@ test.each(failures)("%s: the program stays as it was", async (_, instead, exit, 
   await expectUnchanged();
 });
 
+test("a redirect to where others can read and change is not followed", async () => {
+  // Not one of the addresses that count as this machine.
+  const open = Bun.serve({
+    hostname: "127.0.0.2",
+    port: 0,
+    fetch: () => new Response(Bun.file(join(server.folder, NEWER, "SHA256SUMS"))),
+  });
+  const elsewhere = `http://127.0.0.2:${open.port}`;
+  server.instead = () => Response.redirect(`${elsewhere}/SHA256SUMS`, 302);
+  const ended = await upgrade();
+  await open.stop(true);
+  expect(ended.stderr).toContain(`releases are not taken from ${elsewhere}\n`);
+  expect(ended.exit).toBe(2);
+  await expectUnchanged();
+});
+
 test("a download that is cut off is found out", async () => {
   const whole = await Bun.file(join(server.folder, NEWER, `fold-${target}.gz`)).bytes();
   server.instead = (path) => (bytesOf(path) ? new Response(whole.subarray(0, whole.length >> 1)) : undefined);
