@@ -2,7 +2,7 @@ import { type LiveKeys, liveKeys } from "../../db/live-keys.ts";
 import type { Bucket } from "../../s3/bucket.ts";
 import type { Listed } from "../../s3/list.ts";
 import type { CloudParts } from "./cloud-parts.ts";
-import { ARCHIVES, INPUTS, JOBS, parsePartKey } from "./keys.ts";
+import { ARCHIVES, INPUTS, isArchiveKey, JOBS, parsePartKey, sha256OfInput } from "./keys.ts";
 
 export interface GarbageOptions {
   /** What is younger stays: it may be an upload whose row is about to be written. */
@@ -38,15 +38,18 @@ export async function collectGarbage(cloud: CloudParts, options: GarbageOptions)
   const collector = new Collector(cloud, options);
   const archives = await collector.sweep(cloud.results, ARCHIVES, {
     candidates: (keys) => ({ archiveKeys: keys, inputKeys: [], jobIds: [] }),
+    isOurs: isArchiveKey,
     isLive: (key, live) => live.archiveKeys.has(key),
   });
   const parts = await collector.sweep(cloud.temp, JOBS, {
     candidates: (keys) => ({ archiveKeys: [], inputKeys: [], jobIds: [...new Set(keys.flatMap(jobIdOf))] }),
+    isOurs: (key) => parsePartKey(key) !== null,
     isLive: (key, live) => jobIdOf(key).some((id) => live.jobs.has(id)),
   });
   const texts = options.inputs
     ? await collector.sweep(cloud.input, INPUTS, {
         candidates: (keys) => ({ archiveKeys: [], inputKeys: keys, jobIds: [] }),
+        isOurs: (key) => sha256OfInput(key) !== null,
         isLive: (key, live) => live.inputKeys.has(key),
       })
     : 0;
@@ -67,6 +70,8 @@ function jobIdOf(key: string): string[] {
 
 /** How to tell what is needed below a prefix. */
 interface Kind {
+  /** Whether fold makes such keys: what others keep in the bucket is not ours to judge. */
+  isOurs(key: string): boolean;
   candidates(keys: readonly string[]): Candidates;
   isLive(key: string, live: LiveKeys): boolean;
 }
@@ -87,7 +92,7 @@ class Collector {
     const now_ms = Date.now();
     let count = 0;
     for await (const page of bucket.list(prefix, { signal })) {
-      const old = page.filter(({ modified_ms }) => now_ms - modified_ms > grace_ms);
+      const old = page.filter(({ key, modified_ms }) => kind.isOurs(key) && now_ms - modified_ms > grace_ms);
       if (old.length === 0) continue;
       const live = await liveKeys(database, kind.candidates(old.map(({ key }) => key)));
       const dead = old.filter(({ key }) => !kind.isLive(key, live));

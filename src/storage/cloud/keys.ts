@@ -30,6 +30,11 @@ export function newArchiveKey(): string {
   return `${ARCHIVES}${crypto.randomUUID()}.tar.zst`;
 }
 
+/** Whether a key is one that newArchiveKey has made. */
+export function isArchiveKey(key: string): boolean {
+  return /^archives\/[0-9a-f-]{36}\.tar\.zst$/.test(key);
+}
+
 /** What all parts of a job begin with. */
 export function partsOfJob(jobId: string): string {
   return `${JOBS}${jobId}/`;

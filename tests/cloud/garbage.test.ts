@@ -1,0 +1,102 @@
+// What is collected from the buckets of a fleet, and what is not.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { CloudParts } from "../../src/storage/cloud/cloud-parts.ts";
+import { collectGarbage, type GarbageOptions } from "../../src/storage/cloud/collect-garbage.ts";
+import { inputKey, newArchiveKey, partKey } from "../../src/storage/cloud/keys.ts";
+import { CloudPlace } from "../storage/cloud-place.ts";
+import { claim, failure, finish, publish } from "../storage/place.ts";
+
+const HOUR_MS = 3_600_000;
+let place: CloudPlace;
+let cloud: CloudParts;
+
+beforeEach(async () => {
+  place = await CloudPlace.make();
+  cloud = new CloudParts(place.config);
+});
+
+afterEach(async () => {
+  await cloud.close();
+  await place.remove();
+});
+
+function collect(changes: Partial<GarbageOptions> = {}) {
+  return collectGarbage(cloud, { grace_ms: 0, inputs: false, dryRun: false, ...changes });
+}
+
+/** All keys of the three buckets. */
+async function keys(): Promise<string[]> {
+  const found: string[] = [];
+  for (const bucket of [cloud.input, cloud.results, cloud.temp]) {
+    for await (const page of bucket.list("")) found.push(...page.map(({ key }) => key));
+  }
+  return found.sort();
+}
+
+/** An archive that is needed, a running job with a part, and one of each that nobody needs. */
+async function fill(): Promise<{ needed: string[]; dead: string[] }> {
+  await publish(place, "book", "one two three.\n");
+  await place.putText("running", "four five six.\n");
+  const storage = place.open();
+  await storage.spillChunk(await claim(storage), "part-0", new Uint8Array([1]));
+  const needed = await keys();
+  const dead = [newArchiveKey(), partKey(crypto.randomUUID(), 1, "part-0")];
+  await cloud.results.put(dead[0], new Uint8Array(10));
+  await cloud.temp.put(dead[1], new Uint8Array(20));
+  return { needed, dead };
+}
+
+test("what no row names goes, the rest stays", async () => {
+  const { needed } = await fill();
+  expect(await collect()).toEqual({ archives: 1, parts: 1, texts: 0, uploads: 0, size_bytes: 30 });
+  expect(await keys()).toEqual(needed);
+  expect(await collect()).toEqual({ archives: 0, parts: 0, texts: 0, uploads: 0, size_bytes: 0 });
+});
+
+test("what is young stays, and a dry run deletes nothing", async () => {
+  const { needed, dead } = await fill();
+  expect(await collect({ grace_ms: HOUR_MS })).toMatchObject({ archives: 0, parts: 0 });
+  expect(await collect({ dryRun: true })).toMatchObject({ archives: 1, parts: 1, size_bytes: 30 });
+  expect(await keys()).toEqual([...needed, ...dead].sort());
+});
+
+test("parts of a job that waits again or was put aside stay, those of a completed one go", async () => {
+  await place.putText("book", "one two three.\n");
+  const storage = place.open();
+  const first = await claim(storage);
+  await storage.spillChunk(first, "part-0", new Uint8Array([1]));
+  await storage.failJob(first, { ...failure, isFinal: true });
+  expect(await collect()).toMatchObject({ parts: 0 });
+  await storage.retryJob(first.id);
+  expect(await collect()).toMatchObject({ parts: 0 });
+  const second = await claim(storage);
+  expect(await storage.listChunks(second)).toEqual(["part-0"]);
+  await finish(storage, second);
+  // What a zombie puts there after all.
+  await cloud.temp.put(partKey(first.id, 1, "part-1"), new Uint8Array([1]));
+  expect(await collect()).toMatchObject({ parts: 1 });
+  expect(await place.leftovers()).toEqual([]);
+});
+
+test("texts go only when that is asked for, and no job waits for them", async () => {
+  await publish(place, "done", "one two three.\n");
+  await place.putText("waiting", "four five six.\n");
+  const [done, waiting] = ["one two three.\n", "four five six.\n"].map((text) =>
+    inputKey(createHash("sha256").update(text).digest("hex")),
+  );
+  expect(await collect()).toMatchObject({ texts: 0 });
+  expect(await collect({ inputs: true })).toMatchObject({ texts: 1 });
+  expect((await keys()).filter((key) => key.startsWith("inputs/"))).toEqual([waiting]);
+  expect(await cloud.input.head(done)).toBeNull();
+});
+
+test("objects of others in the buckets are left alone", async () => {
+  const theirs = ["archives/notes.txt", "inputs/book.txt", "jobs/notes.txt", "reports/2026.txt"];
+  await cloud.results.put(theirs[0], new Uint8Array(5));
+  await cloud.input.put(theirs[1], new Uint8Array(5));
+  await cloud.temp.put(theirs[2], new Uint8Array(5));
+  await cloud.results.put(theirs[3], new Uint8Array(5));
+  await collect({ inputs: true });
+  expect(await keys()).toEqual(theirs);
+});
