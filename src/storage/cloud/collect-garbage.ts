@@ -56,9 +56,9 @@ export async function collectGarbage(cloud: CloudParts, options: GarbageOptions)
   let uploads = 0;
   const before_ms = Date.now() - grace_ms;
   if (!options.dryRun) {
-    for (const bucket of [cloud.results, cloud.temp, cloud.input]) {
-      uploads += await bucket.abortStaleUploads("", before_ms, { signal });
-    }
+    uploads += await cloud.results.abortStaleUploads(ARCHIVES, before_ms, { signal });
+    uploads += await cloud.temp.abortStaleUploads(JOBS, before_ms, { signal });
+    uploads += await cloud.input.abortStaleUploads(INPUTS, before_ms, { signal });
   }
   return { archives, parts, texts, uploads, size_bytes: collector.size_bytes };
 }
