@@ -89,7 +89,7 @@ test("nobody answers any more: the connection counts as lost, and a new one goes
 
 test("patience ends, and says so", async () => {
   const proxy = cutProxy(await newDatabase());
-  const database = await connect(proxy.url, { max: 1, reply_ms: 100, patience_ms: 300 });
+  const database = await connect(proxy.url, { max: 1, reply_ms: 3_000, patience_ms: 1_000 });
   await submit(database, "book");
   proxy.mode = "silence";
   expect(await codeOf(claim(database))).toBe("unreachable");
