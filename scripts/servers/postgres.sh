@@ -3,6 +3,7 @@
 #
 #   eval "$(scripts/servers/postgres.sh up DIR)"     start it, or find it running; sets DATABASE_URL
 #   scripts/servers/postgres.sh down DIR             stop it; DIR may then be removed
+#   scripts/servers/postgres.sh restart DIR          stop and start it at the same port: all connections break
 #
 # Only the line `export DATABASE_URL=...` goes to stdout, progress goes to stderr.
 #   POSTGRES_PORT   its port; left out: a free one
@@ -11,7 +12,7 @@ set -euo pipefail
 say() { echo "postgres.sh: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-[ $# -eq 2 ] || die "usage: $0 up|down DIR"
+[ $# -eq 2 ] || die "usage: $0 up|down|restart DIR"
 verb=$1
 dir=$(realpath -m "$2")
 # The socket's path must fit into 107 bytes.
@@ -149,8 +150,17 @@ down() {
   die "pid $pid does not end"
 }
 
+# Its port is the one that its clients know.
+restart() {
+  [ -e "$dir/port" ] || die "nothing was started in $dir"
+  POSTGRES_PORT=$(cat "$dir/port")
+  down
+  up
+}
+
 case $verb in
   up) up ;;
   down) down ;;
-  *) die "usage: $0 up|down DIR" ;;
+  restart) restart ;;
+  *) die "usage: $0 up|down|restart DIR" ;;
 esac

@@ -1,0 +1,51 @@
+// A PostgreSQL for whoever wants to stop and start it: the one of all tests is not to be disturbed.
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+const script = join(import.meta.dir, "../../scripts/servers/postgres.sh");
+
+export class OwnPostgres {
+  private constructor(
+    private readonly folder: string,
+    readonly url: string,
+  ) {}
+
+  static async start(): Promise<OwnPostgres> {
+    // Not under TMPDIR: the path of its socket must stay short.
+    const folder = mkdtempSync("/tmp/fold-postgres-");
+    const told = await run("up", folder);
+    return new OwnPostgres(folder, /^export DATABASE_URL=(.*)$/m.exec(told)?.[1] ?? "");
+  }
+
+  /** All connections break, and for a moment there is none. */
+  async restart(): Promise<void> {
+    await run("restart", this.folder);
+  }
+
+  /** Stop it for as long as something takes. */
+  async without<T>(act: () => Promise<T>): Promise<T> {
+    await run("down", this.folder);
+    try {
+      return await act();
+    } finally {
+      await run("up", this.folder, { POSTGRES_PORT: new URL(this.url).port });
+    }
+  }
+
+  async remove(): Promise<void> {
+    await run("down", this.folder);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function run(verb: "up" | "down" | "restart", folder: string, env: Record<string, string> = {}) {
+  const child = Bun.spawn([script, verb, folder], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { ...process.env, ...env },
+  });
+  const [stdout, stderr, exit] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  if (exit !== 0) throw new Error(`postgres.sh ${verb} ended with ${exit}: ${stderr}`);
+  return stdout;
+}
