@@ -143,12 +143,17 @@ function removeFolder(folder: string): void {
   }
 }
 
-/** What an earlier run of the same fold has left. The key names everything that the chunks depend on. */
-function findSpilled({ corpus, options, fresh }: FoldRequest, spill: string): Map<number, SpilledChunk[]> {
-  if (fresh) removeFolder(spill);
+/** Names everything that the finished parts of a fold depend on. */
+export function foldKey({ corpus, options }: Pick<FoldRequest, "corpus" | "options">): string {
   const { fold, commit } = version;
   const sentences = sha256(encodeInterner(corpus));
-  const { isResumed } = openSpill(spill, JSON.stringify({ format: FORMAT_VERSION, fold, commit, options, sentences }));
+  return JSON.stringify({ format: FORMAT_VERSION, fold, commit, options, sentences });
+}
+
+/** What an earlier run of the same fold has left. */
+function findSpilled(request: FoldRequest, spill: string): Map<number, SpilledChunk[]> {
+  if (request.fresh) removeFolder(spill);
+  const { isResumed } = openSpill(spill, foldKey(request));
   return isResumed ? spilledChunks(spill) : new Map();
 }
 

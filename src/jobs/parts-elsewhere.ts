@@ -1,50 +1,60 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { sha256 } from "../archive/manifest.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import type { Attempt, Storage } from "../storage/port.ts";
 import { KEY_FILE } from "./spill.ts";
 
-/** So many parts are on their way at once. */
-const AT_ONCE = 2;
+/** So many parts are on their way at once, there and back: nobody works while he waits for the parts of others. */
+const [PUT_AT_ONCE, FETCHED_AT_ONCE] = [2, 8];
+const KEY_DIGITS = 16;
 
 /**
  * The finished parts of a job whose folder is gone with its machine: they are put into the storage behind the walk's
  * back, and the next attempt fetches them before it starts.
  *
- * The key goes first and a part is there when it is whole, so whatever arrived is something to go on from. A part that
- * cannot be put aside is walked again, should it come to that: it keeps nobody from finishing the job.
+ * A part's name tells of which fold it is, for attempts of other versions of fold may have left theirs under the same
+ * numbers; and it is there when it is whole. So whatever arrived is something to go on from. A part that cannot be put
+ * aside is walked again, should it come to that: it keeps nobody from finishing the job.
  */
 export class PartsElsewhere {
   private readonly started_ms = performance.now();
   /** Files that are not on their way yet, oldest first. */
   private readonly waiting: string[] = [];
   private readonly underWay = new Set<Promise<void>>();
-  private hasKey = false;
+  private readonly prefix: string;
   private isOver = false;
 
   /**
    * @param folder the work folder of the attempt's archive (spill.ts)
+   * @param key of the fold: names all that its parts depend on
    * @param after_ms nothing is put aside before: a job that is done in less time starts anew in as little
    */
   constructor(
     private readonly storage: Storage,
     private readonly attempt: Attempt,
     private readonly folder: string,
+    private readonly key: string,
     private readonly after_ms: number,
-  ) {}
+  ) {
+    this.prefix = `${sha256(new TextEncoder().encode(key)).slice(0, KEY_DIGITS)}.`;
+  }
 
   /** Bring what earlier attempts have finished into the work folder. */
   async fetch(): Promise<void> {
     // Before the first attempt there was none.
     if (this.attempt.number === 1) return;
-    const names = await this.storage.listChunks(this.attempt);
-    if (!names.includes(KEY_FILE)) return;
+    const names = (await this.storage.listChunks(this.attempt)).filter((name) => name.startsWith(this.prefix));
+    if (names.length === 0) return;
     makeFolder(this.folder);
-    for (const name of names) {
-      const bytes = await this.storage.readChunk(this.attempt, name);
-      if (bytes !== null) writePart(join(this.folder, name), bytes);
-    }
-    this.hasKey = true;
+    writeFile(join(this.folder, KEY_FILE), this.key);
+    const next = async (): Promise<void> => {
+      for (let name = names.shift(); name !== undefined; name = names.shift()) {
+        const bytes = await this.storage.readChunk(this.attempt, name);
+        if (bytes !== null) writeFile(join(this.folder, name.slice(this.prefix.length)), bytes);
+      }
+    };
+    await Promise.all(Array.from({ length: FETCHED_AT_ONCE }, next));
   }
 
   /** A part is finished. */
@@ -66,7 +76,7 @@ export class PartsElsewhere {
 
   private goOn(): void {
     if (performance.now() - this.started_ms < this.after_ms) return;
-    while (!this.isOver && this.waiting.length > 0 && this.underWay.size < (this.hasKey ? AT_ONCE : 1)) {
+    while (!this.isOver && this.waiting.length > 0 && this.underWay.size < PUT_AT_ONCE) {
       const sending = this.sendNext().then((isSent) => {
         this.underWay.delete(sending);
         // After a failure the next part is the next try.
@@ -76,13 +86,12 @@ export class PartsElsewhere {
     }
   }
 
-  /** Send the key, or else the next part; whether it arrived. */
+  /** Send the next part; whether it arrived. */
   private async sendNext(): Promise<boolean> {
-    const file = this.hasKey ? this.waiting.shift() : join(this.folder, KEY_FILE);
+    const file = this.waiting.shift();
     if (file === undefined) return false;
     try {
-      await this.storage.spillChunk(this.attempt, basename(file), readFileSync(file));
-      this.hasKey = true;
+      await this.storage.spillChunk(this.attempt, `${this.prefix}${basename(file)}`, readFileSync(file));
       return true;
     } catch (error) {
       // The heartbeat finds out that a lease is lost, and stops the walk.
@@ -102,9 +111,9 @@ function makeFolder(folder: string): void {
   }
 }
 
-function writePart(path: string, bytes: Uint8Array): void {
+function writeFile(path: string, content: Uint8Array | string): void {
   try {
-    writeFileSync(path, bytes);
+    writeFileSync(path, content);
   } catch (error) {
     throw fromSystemError(error, "write the file", path);
   }

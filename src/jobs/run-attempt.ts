@@ -8,7 +8,7 @@ import { decodeText } from "../core/text.ts";
 import { FoldError } from "../errors.ts";
 import type { Attempt, Storage } from "../storage/port.ts";
 import { findArchive } from "./find-archive.ts";
-import { type FoldProgress, foldCorpus } from "./fold-corpus.ts";
+import { type FoldProgress, foldCorpus, foldKey } from "./fold-corpus.ts";
 import { copyChunks, type MergePlan, planMerge } from "./merge-archives.ts";
 import { PartsElsewhere } from "./parts-elsewhere.ts";
 import { workFolder } from "./spill.ts";
@@ -78,7 +78,10 @@ async function fold(attempt: Attempt, identity: ArchiveIdentity, corpus: Corpus,
   const path = archivePath(attempt);
   if (await isFinished(path, identity, corpus)) return path;
   const { storage, partsAfter_ms, threads, keptThreads, signal, onPlan, onProgress } = settings;
-  const parts = storage.keepsFolders ? null : new PartsElsewhere(storage, attempt, workFolder(path), partsAfter_ms);
+  const key = foldKey({ corpus, options: identity.options });
+  const parts = storage.keepsFolders
+    ? null
+    : new PartsElsewhere(storage, attempt, workFolder(path), key, partsAfter_ms);
   await parts?.fetch();
   let isDone = false;
   try {

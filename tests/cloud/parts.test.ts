@@ -1,0 +1,130 @@
+// Finished parts that are put aside for the next attempt: what arrives is found by it, and only by it.
+import { afterAll, beforeEach, expect, test } from "bun:test";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { PartsElsewhere } from "../../src/jobs/parts-elsewhere.ts";
+import { CloudStorage } from "../../src/storage/cloud/cloud-storage.ts";
+import type { Attempt, Storage } from "../../src/storage/port.ts";
+import { CloudPlace } from "../storage/cloud-place.ts";
+import { claim } from "../storage/place.ts";
+import { type Fault, startProxy } from "../support/proxy.ts";
+import { spaces } from "../support/spaces.ts";
+
+const place = await CloudPlace.make();
+let fault: (path: string) => Fault | null = () => null;
+const puts: string[] = [];
+const proxy = await startProxy(spaces.endpoint, ({ method, path }) => {
+  if (method === "PUT") puts.push(path);
+  return fault(path);
+});
+const faulty = new CloudStorage({ ...place.config, spaces: { ...spaces, endpoint: proxy.endpoint } });
+afterAll(async () => {
+  await faulty.close();
+  await proxy.close();
+  await place.remove();
+});
+
+const storage = place.open();
+let attempt: Attempt;
+beforeEach(async () => {
+  fault = () => null;
+  puts.length = 0;
+  await place.putText("book", `all the readers. his case of. ${crypto.randomUUID()}`);
+  attempt = await claim(storage);
+});
+
+const folderOf = ({ folder }: Attempt) => join(folder, "archive.work");
+
+/** Parts of an attempt, with files of these contents put aside. */
+async function putAll(files: Record<string, string>, key: string, by: Storage = storage, after_ms = 0) {
+  const parts = new PartsElsewhere(by, attempt, folderOf(attempt), key, after_ms);
+  mkdirSync(folderOf(attempt), { recursive: true });
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(folderOf(attempt), name);
+    writeFileSync(path, content);
+    parts.put(path);
+  }
+  await parts.end(false);
+}
+
+/** Give the job back and claim it again; what the next attempt finds. */
+async function foundNext(key: string): Promise<Record<string, string>> {
+  await storage.abandonJob(attempt, true);
+  attempt = await claim(storage, { id: attempt.id });
+  const folder = folderOf(attempt);
+  await new PartsElsewhere(storage, attempt, folder, key, 0).fetch();
+  try {
+    return Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]));
+  } catch {
+    return {};
+  }
+}
+
+test("the next attempt finds all parts, of whatever attempt, and the key that says of which fold they are", async () => {
+  await putAll({ "7-0.next-5-3.10.zst": "one", "7-1.last.0.zst": "" }, "the fold");
+  expect(await foundNext("the fold")).toEqual({
+    key: "the fold",
+    "7-0.next-5-3.10.zst": "one",
+    "7-1.last.0.zst": "",
+  });
+  await putAll({ "9-0.last.10.zst": "two" }, "the fold");
+  expect(Object.keys(await foundNext("the fold")).sort()).toEqual([
+    "7-0.next-5-3.10.zst",
+    "7-1.last.0.zst",
+    "9-0.last.10.zst",
+    "key",
+  ]);
+});
+
+test("parts of another version of fold are not taken for its own, whoever came first", async () => {
+  await putAll({ "7-0.last.10.zst": "old", "8-0.last.10.zst": "old" }, "version 1");
+  expect(await foundNext("version 2")).toEqual({});
+  await putAll({ "7-0.last.10.zst": "new", "7-0.last.11.zst": "new" }, "version 2");
+  expect(await foundNext("version 1")).toEqual({
+    key: "version 1",
+    "7-0.last.10.zst": "old",
+    "8-0.last.10.zst": "old",
+  });
+  expect(await foundNext("version 2")).toEqual({
+    key: "version 2",
+    "7-0.last.10.zst": "new",
+    "7-0.last.11.zst": "new",
+  });
+});
+
+test("a part that does not arrive is missing, and keeps no other one from arriving", async () => {
+  fault = (path) => (path.includes("7-0.") ? { kind: "status", status: 403 } : null);
+  const files = { "7-0.next-5-3.10.zst": "one", "7-1.last.10.zst": "two", "8-0.last.10.zst": "three" };
+  const parts = new PartsElsewhere(faulty, attempt, folderOf(attempt), "the fold", 0);
+  mkdirSync(folderOf(attempt));
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(folderOf(attempt), name);
+    writeFileSync(path, content);
+    parts.put(path);
+  }
+  await parts.end(false);
+  expect(await foundNext("the fold")).toEqual({
+    key: "the fold",
+    "7-1.last.10.zst": "two",
+    "8-0.last.10.zst": "three",
+  });
+});
+
+test("whose job it no longer is sends nothing more", async () => {
+  await storage.cancelJob(attempt.id);
+  await putAll({ "7-0.last.10.zst": "one", "8-0.last.10.zst": "two" }, "the fold", faulty);
+  expect(puts).toEqual([]);
+});
+
+test("nothing is sent of a job that takes no time, nor what waits when it is done", async () => {
+  await putAll({ "7-0.last.10.zst": "one" }, "the fold", faulty, 60_000);
+  expect(puts).toEqual([]);
+  const parts = new PartsElsewhere(faulty, attempt, folderOf(attempt), "the fold", 0);
+  for (let number = 0; number < 50; number++) {
+    const path = join(folderOf(attempt), `${number}-0.last.10.zst`);
+    writeFileSync(path, "one");
+    parts.put(path);
+  }
+  await parts.end(true);
+  expect(puts.length).toBeLessThanOrEqual(2);
+});
