@@ -46,14 +46,20 @@ export async function completeJob(database: Database, key: AttemptKey, archive: 
       }
       throw new FoldError("failed", `found no free name for ${archive.name}`, "this is a mistake in fold: report it");
     },
-    find: async (sql) => {
-      const { jobId, workerId, attempt } = key;
-      const [result] = await sql<Result[]>`
-        select a.id, a.name, a.s3_key from processing_runs r join archives a on a.id = r.result_archive_id
-        where r.job_id = ${jobId} and r.attempt = ${attempt} and r.worker_id = ${workerId}`;
-      return result === undefined ? null : toCompleted(result, archive);
-    },
+    find: (sql) => findCompleted(sql, key, archive),
   });
+}
+
+/** What an attempt has completed, whoever was told; null where it has not. */
+export async function completedBy(database: Database, key: AttemptKey, archive: NewArchive): Promise<Completed | null> {
+  return await database.ask((sql) => findCompleted(sql, key, archive));
+}
+
+async function findCompleted(sql: Client, { jobId, workerId, attempt }: AttemptKey, archive: NewArchive) {
+  const [result] = await sql<Result[]>`
+    select a.id, a.name, a.s3_key from processing_runs r join archives a on a.id = r.result_archive_id
+    where r.job_id = ${jobId} and r.attempt = ${attempt} and r.worker_id = ${workerId}`;
+  return result === undefined ? null : toCompleted(result, archive);
 }
 
 function toCompleted({ id, name, s3_key }: Result, { s3Key }: NewArchive): Completed {

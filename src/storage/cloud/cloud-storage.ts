@@ -4,7 +4,7 @@ import { abandonJob } from "../../db/abandon-job.ts";
 import { cancelJob } from "../../db/cancel-job.ts";
 import { claimJob } from "../../db/claim-job.ts";
 import { claimMerge } from "../../db/claim-merge.ts";
-import { completeJob } from "../../db/complete-job.ts";
+import { completedBy, completeJob } from "../../db/complete-job.ts";
 import type { Database } from "../../db/database.ts";
 import { failJob } from "../../db/fail-job.ts";
 import { heartbeat } from "../../db/heartbeat.ts";
@@ -67,15 +67,23 @@ export class CloudStorage implements Storage {
       ...limits,
       ...(id === undefined ? {} : { id }),
     });
-    if (claimed !== null || id !== undefined) return this.attemptOf(claimed);
+    if (claimed !== null || id !== undefined) return await this.attemptOf(database, claimed);
     const limit = most_bytes === undefined ? {} : { most_bytes: most_bytes.merge };
     const batch = await claimMerge(database, { worker, options: null, scope: "batches", ...limit });
-    if (batch !== null || !merges || wanted.options.shard !== null) return this.attemptOf(batch);
-    return this.attemptOf(await claimMerge(database, { worker, options, scope: "all", ...limit }));
+    if (batch !== null || !merges || wanted.options.shard !== null) return await this.attemptOf(database, batch);
+    return await this.attemptOf(database, await claimMerge(database, { worker, options, scope: "all", ...limit }));
   }
 
-  private attemptOf(job: ClaimedJob | null): Attempt | null {
+  /** The attempt at a job, with its folder; where that cannot be made, the job is for somebody else. */
+  private async attemptOf(database: Database, job: ClaimedJob | null): Promise<Attempt | null> {
     if (job === null) return null;
+    let folder: string;
+    try {
+      folder = this.folders.make(job.jobId, job.attempt);
+    } catch (error) {
+      await abandonJob(database, job);
+      throw error;
+    }
     const { jobId: id, workerId: worker, attempt: number, name, options, size_bytes, archives } = job;
     return {
       id,
@@ -86,7 +94,7 @@ export class CloudStorage implements Storage {
       options,
       size_bytes,
       archives: archives.map((archive) => archive.name),
-      folder: this.folders.make(id, number),
+      folder,
     };
   }
 
@@ -101,12 +109,28 @@ export class CloudStorage implements Storage {
       await this.check(database, attempt);
       throw new FoldError("failed", `job ${attempt.id} has no archive`, "write the archive before completing the job");
     }
-    const { entry, key } = written;
-    const used = attempt.kind === "merge" ? (await leasedJob(database, keyOf(attempt))).archives : [];
-    const { name, isNew } = await completeJob(database, keyOf(attempt), toNewArchive(entry, key));
-    const unneeded = [...used.map(({ s3Key }) => s3Key), ...(isNew ? [] : [key])];
+    const { name, unneeded } = await this.complete(database, attempt, written);
+    this.written.delete(attempt);
     await this.tidy(attempt, unneeded);
-    return { ...entry, name };
+    return { ...written.entry, name };
+  }
+
+  /**
+   * An earlier call may have completed the job without being told, when the database went away in that moment: whoever
+   * asks again then has lost the lease to itself. What was merged stays for `fold gc` in that case.
+   */
+  private async complete(database: Database, attempt: Attempt, { entry, key }: Uploaded) {
+    const archive = toNewArchive(entry, key);
+    try {
+      const used = attempt.kind === "merge" ? (await leasedJob(database, keyOf(attempt))).archives : [];
+      const { name, isNew } = await completeJob(database, keyOf(attempt), archive);
+      return { name, unneeded: [...used.map(({ s3Key }) => s3Key), ...(isNew ? [] : [key])] };
+    } catch (error) {
+      const isLost = error instanceof FoldError && error.code === "lease_lost";
+      const done = isLost ? await completedBy(database, keyOf(attempt), archive) : null;
+      if (done === null) throw error;
+      return { name: done.name, unneeded: done.isNew ? [] : [key] };
+    }
   }
 
   /** Remove what a completed job has used up. It is done, whatever comes of this: `fold gc` removes what stays. */
@@ -120,7 +144,8 @@ export class CloudStorage implements Storage {
     const database = await this.cloud.database();
     if (!keepsWork) {
       await this.check(database, attempt);
-      await this.parts.clear(attempt.id);
+      // A part that cannot be removed is in nobody's way: it is the job that has to be free.
+      await this.parts.clear(attempt.id).catch(() => {});
     }
     await abandonJob(database, keyOf(attempt));
     removeFolder(attempt.folder);
