@@ -17,6 +17,8 @@ declare const self: Worker;
 const FIRST_AFTER_MS = 2_000;
 /** Share of the grace period after which an attempt without a heartbeat that arrived gives up. */
 const PATIENCE = 0.8;
+/** Share of the grace period that a heartbeat has at least: who was suspended asks first whether all is lost. */
+const LEAST_PATIENCE = 0.2;
 
 interface Watched {
   readonly attempt: Attempt;
@@ -28,14 +30,14 @@ interface Watched {
 
 let storage: Storage;
 let interval_ms: number;
-let patience_ms: number;
+let grace_ms: number;
 let watched: Watched | null = null;
 
 self.onmessage = ({ data }: MessageEvent<HeartOrder>) => {
   if (data.kind === "start") {
     storage = createStorage(data.storage);
     interval_ms = data.interval_ms;
-    patience_ms = data.storage.grace_ms * PATIENCE;
+    grace_ms = data.storage.grace_ms;
     return;
   }
   if (watched !== null) clearTimeout(watched.timer);
@@ -53,16 +55,28 @@ function later(delay_ms: number, whom: () => Watched): Watched["timer"] {
 async function beat(one: Watched): Promise<void> {
   const { attempt, progress } = one;
   const begun_ms = performance.now();
+  // A storage may be patient for longer than the lease lasts: nobody waits for its answer until then.
+  const left_ms = Math.max(one.heard_ms + grace_ms * PATIENCE - begun_ms, grace_ms * LEAST_PATIENCE);
+  const silence = setTimeout(() => lose(one), left_ms);
   try {
     await storage.heartbeat(attempt, { share: progress[PROGRESS_SHARE], orthos: progress[PROGRESS_ORTHOS] });
     one.heard_ms = begun_ms;
   } catch (error) {
     if (watched !== one) return;
-    const isLost = error instanceof FoldError && error.code === "lease_lost";
-    if (isLost || performance.now() - one.heard_ms > patience_ms) return tell({ kind: "lost", folder: attempt.folder });
+    const isSilent = performance.now() - one.heard_ms > grace_ms * PATIENCE;
+    if (isSilent || (error instanceof FoldError && error.code === "lease_lost")) return lose(one);
     tell({ kind: "missed", folder: attempt.folder, message: error instanceof Error ? error.message : String(error) });
+  } finally {
+    clearTimeout(silence);
   }
   if (watched === one) one.timer = later(interval_ms, () => one);
+}
+
+/** The attempt may be another's by now: it is not watched any more. */
+function lose(one: Watched): void {
+  if (watched !== one) return;
+  watched = null;
+  tell({ kind: "lost", folder: one.attempt.folder });
 }
 
 function tell(report: HeartReport): void {
