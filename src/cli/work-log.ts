@@ -33,12 +33,22 @@ function describe(event: WorkEvent): Omit<LogEntry, "time" | "event"> | null {
       return say("info", `waiting for ${formatCounted(event.running.length, "job")} of other workers`, {
         running: event.running.length,
       });
+    case "away": {
+      const { code, message, hint } = event.error;
+      return say("warn", `waiting for the storage: ${message}`, { code, hint });
+    }
+    case "back":
+      return say("info", `the storage is there again after ${formatDuration(event.away_ms)}`, {
+        away_ms: Math.round(event.away_ms),
+      });
     default:
       return describeAttempt(event);
   }
 }
 
-type AttemptEvent = Exclude<WorkEvent, { readonly kind: "walking" | "reclaimed" | "unfreed" | "waiting" }>;
+type Other = "walking" | "reclaimed" | "unfreed" | "waiting" | "away" | "back";
+
+type AttemptEvent = Exclude<WorkEvent, { readonly kind: Other }>;
 
 function describeAttempt(event: AttemptEvent): Omit<LogEntry, "time" | "event"> | null {
   const { id, kind, name, number } = event.attempt;
@@ -85,6 +95,10 @@ function describeAttempt(event: AttemptEvent): Omit<LogEntry, "time" | "event"> 
         hint,
         put_aside: isPutAside,
       });
+    }
+    case "resting": {
+      const { code, message, hint } = event.error;
+      return say("warn", `${name} was given back, which is no failure of its own: ${message}`, { ...job, code, hint });
     }
     case "lost":
       return say("warn", `${name} is no longer this worker's`, job);

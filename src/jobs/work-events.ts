@@ -8,6 +8,11 @@ export type WorkEvent =
   | { readonly kind: "reclaimed"; readonly count: number }
   /** Jobs of lost workers could not be freed; that keeps nobody from other jobs. */
   | { readonly kind: "unfreed"; readonly error: FoldError }
+  /** The storage cannot be reached any more, and is waited for. */
+  | { readonly kind: "away"; readonly error: FoldError }
+  | { readonly kind: "back"; readonly away_ms: number }
+  /** A job was given back because a part of the storage is away; the next one is not taken at once. */
+  | { readonly kind: "resting"; readonly attempt: Attempt; readonly error: FoldError }
   | { readonly kind: "claimed"; readonly attempt: Attempt; readonly threads: number; readonly need_bytes: number }
   /** The memory does not suffice for all threads. */
   | { readonly kind: "smaller"; readonly attempt: Attempt; readonly threads: number; readonly budget_bytes: number }

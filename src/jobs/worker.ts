@@ -6,11 +6,14 @@
  *                ├─ a signal to stop ──> give back, keep work   returned; the loop ends
  *                ├─ no space left ──> give back, free its space the loop ends with the error
  *                ├─ the text can never fold ──> put aside       failed
+ *                ├─ the storage is away ──> give back, keep work   returned; a while later the next claim
  *                ├─ any other error ──> give back, counted      failed; put aside after MAX_ATTEMPTS
  *                └─ the lease is lost ──> drop it               lost; whoever has the job goes on
  *
  * The loop ends when no job is waiting and none is running: what runs elsewhere may come back, or be merged. A worker
  * that stays goes on looking, ever more seldom.
+ *
+ * A storage that cannot be reached any more is waited for (outages.ts), also with a finished archive in hand. It never counts as a failure of the job: no job is put aside because the network was away.
  */
 import type { FoldOptions } from "../archive/manifest.ts";
 import { FoldError } from "../errors.ts";
@@ -21,6 +24,8 @@ import type { FoldProgress } from "./fold-corpus.ts";
 import { sizeOfFolder } from "./folder-size.ts";
 import { Heart } from "./heart.ts";
 import { mostBytes, planMemory } from "./memory.ts";
+import { isUnreachable, Outages } from "./outages.ts";
+import { pause } from "./pause.ts";
 import { runAttempt } from "./run-attempt.ts";
 import { WalkThreads } from "./walk-threads.ts";
 import type { WorkEvent, WorkSummary } from "./work-events.ts";
@@ -59,6 +64,11 @@ const LAST_IDLE_LOOK_MS = 10_000;
 const NOTE_EVERY_MS = 500;
 /** Jobs of lost workers are looked for so many times in a grace period. */
 const LOOKS_PER_GRACE = 10;
+/** How long a job that was given back because the storage is away is left alone by this worker, at first and at most. */
+const FIRST_REST_MS = 1_000;
+const LONGEST_REST_MS = 60_000;
+/** A worker that does not stay gives up when the storage is away for so long. */
+const LONGEST_OUTAGE_MS = 3_600_000;
 /** These errors come again however often the job is tried. */
 const FINAL: ReadonlySet<string> = new Set(["not_utf8", "empty", "usage"]);
 
@@ -84,6 +94,8 @@ class WorkLoop {
   private current: AbortController | null = null;
   private progress: (() => FoldProgress) | null = null;
   private lookedForLost_ms = -Infinity;
+  private readonly outages: Outages;
+  private rest_ms = FIRST_REST_MS;
   /** How many jobs of others were running when that was looked at last. */
   private waitedFor = 0;
   private done = 0;
@@ -99,6 +111,14 @@ class WorkLoop {
       onLost: () => this.current?.abort(),
       onMissed: (attempt, message) => request.onEvent({ kind: "missed", attempt, message }),
     });
+    this.outages = new Outages(request.stays ? Infinity : LONGEST_OUTAGE_MS, {
+      onAway: (error) => request.onEvent({ kind: "away", error }),
+      onBack: (away_ms) => {
+        request.onEvent({ kind: "back", away_ms });
+        // The others have been cut off, too: time for them to say that they are alive.
+        this.lookedForLost_ms = performance.now();
+      },
+    });
   }
 
   async close(): Promise<void> {
@@ -112,7 +132,7 @@ class WorkLoop {
     let wasQuiet = false;
     let look_ms = FIRST_LOOK_MS;
     while (!signal.aborted) {
-      const attempt = await this.claim();
+      const attempt = await this.outages.over(() => this.claim(), signal);
       if (attempt !== null) {
         await this.runOne(attempt);
         if (isOneShot || jobId !== null) break;
@@ -124,13 +144,13 @@ class WorkLoop {
       if (jobId !== null) throw await this.noSuchJob(jobId);
       // The end only when nothing was running before the claim: a job that ends leaves what can be claimed.
       if ((wasQuiet && !stays) || isOneShot) break;
-      wasQuiet = await this.isQuiet();
+      wasQuiet = await this.outages.over(() => this.isQuiet(), signal);
       if (wasQuiet && !stays) continue;
       // By chance: a fleet that has run out of work does not ask all at once.
       await pause(look_ms * (0.5 + Math.random()), signal);
       look_ms = Math.min(look_ms * 2, wasQuiet ? LAST_IDLE_LOOK_MS : LAST_LOOK_MS);
     }
-    return await this.summary();
+    return await this.outages.over(() => this.summary(), signal);
   }
 
   private async claim(): Promise<Attempt | null> {
@@ -147,7 +167,7 @@ class WorkLoop {
       const count = await this.storage.reclaimStale();
       if (count > 0) onEvent({ kind: "reclaimed", count });
     } catch (error) {
-      if (!(error instanceof FoldError)) throw error;
+      if (!(error instanceof FoldError) || isUnreachable(error)) throw error;
       onEvent({ kind: "unfreed", error });
     }
   }
@@ -167,11 +187,14 @@ class WorkLoop {
     this.heart.watch(attempt);
     this.progress = null;
     const timer = setInterval(() => this.progress !== null && this.heart.note(this.progress()), NOTE_EVERY_MS);
+    const { signal } = this.request;
     try {
-      const file = await this.runAttempt(attempt, AbortSignal.any([current.signal, this.request.signal]));
-      await this.storage.writeArchive(attempt, file);
-      const archive = await this.storage.completeJob(attempt);
+      const file = await this.runAttempt(attempt, AbortSignal.any([current.signal, signal]));
+      // Also when no heartbeat arrives any more: whose the job is by then, the storage will tell.
+      await this.outages.over(() => this.storage.writeArchive(attempt, file), signal);
+      const archive = await this.outages.over(() => this.storage.completeJob(attempt), signal);
       this.done++;
+      this.rest_ms = FIRST_REST_MS;
       this.orthos += archive.orthos;
       const elapsed_ms = performance.now() - started_ms;
       this.request.onEvent({ kind: "done", attempt, archive, elapsed_ms });
@@ -207,7 +230,7 @@ class WorkLoop {
   private async settle(attempt: Attempt, error: unknown, isLost: boolean): Promise<void> {
     try {
       // Whatever the error says, it may come from the folder being another's by now.
-      if (isLost || !(await this.isOurs(attempt))) throw lostLease(attempt);
+      if (!(await this.isOurs(attempt, isLost))) throw lostLease(attempt);
       await this.giveUp(attempt, error);
     } catch (second) {
       if (!isLeaseLost(second)) throw second;
@@ -217,13 +240,16 @@ class WorkLoop {
     }
   }
 
-  private async isOurs(attempt: Attempt): Promise<boolean> {
+  /** @param isSilent its heartbeats have not arrived for so long that it may be another's */
+  private async isOurs(attempt: Attempt, isSilent: boolean): Promise<boolean> {
     try {
-      await this.storage.heartbeat(attempt, { share: 0, orthos: 0 });
+      const beat = () => this.storage.heartbeat(attempt, this.progress?.() ?? { share: 0, orthos: 0 });
+      await this.outages.over(beat, this.request.signal);
       return true;
     } catch (error) {
+      if (isUnreachable(error)) throw error;
       // A disk that is full takes no heartbeat either; that does not make the job another's.
-      return !isLeaseLost(error);
+      return !isSilent && !isLeaseLost(error);
     }
   }
 
@@ -231,6 +257,9 @@ class WorkLoop {
     const error = asFoldError(cause);
     if (error.code === "interrupted") {
       await this.giveBack(attempt, true);
+    } else if (error.code === "unreachable") {
+      await this.giveBack(attempt, true);
+      await this.rest(attempt, error);
     } else if (error.code === "no_space") {
       const taken_bytes = sizeOfFolder(attempt.folder);
       await this.giveBack(attempt, false);
@@ -244,8 +273,17 @@ class WorkLoop {
   }
 
   private async giveBack(attempt: Attempt, keepsWork: boolean): Promise<void> {
-    await this.storage.abandonJob(attempt, keepsWork);
+    await this.outages.over(() => this.storage.abandonJob(attempt, keepsWork), this.request.signal);
     this.request.onEvent({ kind: "returned", attempt, keepsWork });
+  }
+
+  /** A part of the storage is away, and the next job would fare no better: wait, ever longer until one is done. */
+  private async rest(attempt: Attempt, error: FoldError): Promise<void> {
+    const { signal, isOneShot, jobId, onEvent } = this.request;
+    if (isOneShot || jobId !== null) throw error;
+    onEvent({ kind: "resting", attempt, error });
+    await pause(this.rest_ms * (0.5 + Math.random()), signal);
+    this.rest_ms = Math.min(2 * this.rest_ms, LONGEST_REST_MS);
   }
 
   private async noSuchJob(id: string): Promise<FoldError> {
@@ -301,16 +339,4 @@ function noSpace({ name }: Attempt, error: FoldError, taken_bytes: number, share
     "the job waits again and its space is free: make room, then start the worker again",
     error,
   );
-}
-
-function pause(time_ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, time_ms);
-    signal.addEventListener("abort", end);
-  });
 }
