@@ -21,9 +21,15 @@ interface Started {
 export class Servers {
   private constructor(private readonly started: readonly Started[]) {}
 
-  /** Start what the environment does not name, all at once; `variables` waits for them. */
-  static start(): Servers {
-    const missing = known.filter(({ name, variable }) => !process.env[variable] && existsSync(scriptOf(name)));
+  /**
+   * Start what the environment does not name, all at once; `variables` waits for them.
+   *
+   * @param wanted only these
+   */
+  static start(wanted: readonly string[] = known.map(({ name }) => name)): Servers {
+    const missing = known.filter(
+      ({ name, variable }) => wanted.includes(name) && !process.env[variable] && existsSync(scriptOf(name)),
+    );
     return new Servers(
       missing.map(({ name, variable }) => {
         // Not under TMPDIR: the names of the sockets in there must stay short.

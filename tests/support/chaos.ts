@@ -70,8 +70,8 @@ export async function runChaos(chaos: Chaos): Promise<ChaosOutcome> {
   };
 }
 
-/** Texts of a few sentences each, some of them of several kilobytes, cut out of the sample at random. */
-function writeTexts(folder: string, count: number, seed: number): void {
+/** Writes texts of a few sentences each, some of them of several kilobytes, cut out of the sample at random. */
+export function writeTexts(folder: string, count: number, seed: number): void {
   mkdirSync(folder, { recursive: true });
   const random = randomNumbers(seed);
   const sentences = sampleText.split(/(?<=[.])\s+/);
