@@ -13,7 +13,8 @@
  * The loop ends when no job is waiting and none is running: what runs elsewhere may come back, or be merged. A worker
  * that stays goes on looking, ever more seldom.
  *
- * A storage that cannot be reached any more is waited for (outages.ts), also with a finished archive in hand. It never counts as a failure of the job: no job is put aside because the network was away.
+ * A storage that cannot be reached any more is waited for (outages.ts), also with a finished archive in hand. It never
+ * counts as a failure of the job: no job is put aside because the network was away.
  */
 import type { FoldOptions } from "../archive/manifest.ts";
 import { FoldError } from "../errors.ts";
