@@ -39,6 +39,7 @@ export const workerFlags = {
   maxDims: { ...maxDims, description: "with --merge: archives of so many dimensions" },
   threads: valued("threads to use", "N", wholeNumber(1, MAX_THREADS), availableParallelism(), "all cores"),
   memory: valued("memory that this process may take", "SIZE", memory, null, "75% of what the machine or container has"),
+  cacheSize: valued("how much the cache of downloads may hold", "SIZE", memory, null, "FOLD_CACHE_SIZE, else 10 GB"),
   json: toggle("one JSON object a job on stdout and nothing else there"),
   quiet: toggle("neither a live view nor log lines; errors are still told"),
 };

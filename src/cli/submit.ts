@@ -1,12 +1,16 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "../archive/manifest.ts";
 import { corpusOfText } from "../core/corpus.ts";
+import { decodeText } from "../core/text.ts";
 import { FoldError } from "../errors.ts";
-import { findTexts, holdsNoWords, readDecoded, type TextPlace } from "../jobs/read-texts.ts";
+import { findTexts, holdsNoWords, readBytes, type TextPlace } from "../jobs/read-texts.ts";
 import { type SubmittedText, submitTexts, type TextToFold } from "../storage/cloud/submit.ts";
 import { withCloud } from "./cloud.ts";
 import type { SubmitFlags } from "./cloud-definitions.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import { formatBytes, formatCounted } from "./text.ts";
+
+/** Larger texts are sent from their files. */
+const LARGE_BYTES = 1 << 20;
 
 /** `fold submit PATH...`: upload texts and queue their jobs, all or none. */
 export async function execute({ parameters, flags }: CommandArguments<SubmitFlags>, io: CommandIo): Promise<number> {
@@ -28,11 +32,12 @@ export async function execute({ parameters, flags }: CommandArguments<SubmitFlag
 }
 
 async function textOf(place: TextPlace, name: string): Promise<TextToFold> {
-  const text = await readDecoded(place);
+  const bytes = await readBytes(place);
+  const text = decodeText(bytes, place.path ?? "the standard input");
   if (corpusOfText(text).corpus.words.length === 0) throw holdsNoWords(place);
-  const content = Buffer.from(text);
-  const sha256 = createHash("sha256").update(content).digest("hex");
-  return { name, size_bytes: content.length, sha256, content };
+  // Many large texts need not all be in memory until their turn to be sent.
+  const content = place.path !== null && bytes.length > LARGE_BYTES ? place.path : bytes;
+  return { name, size_bytes: bytes.length, sha256: sha256(bytes), content };
 }
 
 function reportOf({ name, size_bytes, isUploaded, jobs }: SubmittedText) {

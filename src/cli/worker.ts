@@ -8,5 +8,6 @@ import { runWorker } from "./run-worker.ts";
 export async function execute({ flags }: CommandArguments<WorkerFlags>, io: CommandIo): Promise<number> {
   const config = readWorkConfig(flags.backend);
   const storage = storageConfig({ storageBackend: flags.backend, stateDir: null }, io, config);
-  return await runWorker(storage, config, flags, io);
+  const cache = flags.cacheSize === null ? {} : { cacheSize_bytes: flags.cacheSize };
+  return await runWorker({ ...storage, ...cache }, config, flags, io);
 }

@@ -85,9 +85,17 @@ export async function readText(place: TextPlace): Promise<ReadText> {
  *
  * @throws FoldError `not_found`, `unreadable` or `not_utf8`
  */
-export async function readDecoded({ path }: TextPlace): Promise<string> {
-  const bytes = path === null ? new Uint8Array(await Bun.stdin.arrayBuffer()) : readFile(path);
-  return decodeText(bytes, path ?? "the standard input");
+export async function readDecoded(place: TextPlace): Promise<string> {
+  return decodeText(await readBytes(place), place.path ?? "the standard input");
+}
+
+/**
+ * The bytes of a text.
+ *
+ * @throws FoldError `not_found` or `unreadable`
+ */
+export async function readBytes({ path }: TextPlace): Promise<Uint8Array> {
+  return path === null ? new Uint8Array(await Bun.stdin.arrayBuffer()) : readFile(path);
 }
 
 /** The error of a text without words. */
