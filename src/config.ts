@@ -173,23 +173,36 @@ export interface SpacesConfig {
   readonly cacheSize_bytes: number;
 }
 
+/** Without these nobody gets into Spaces. */
+const spacesVariables = [
+  "DO_SPACES_ENDPOINT",
+  "DO_SPACES_REGION",
+  "DO_SPACES_ACCESS_KEY",
+  "DO_SPACES_SECRET_KEY",
+] as const satisfies readonly VariableName[];
+
+/** @throws FoldError `usage` that names all that is not set, so that nobody has to come back for the next one */
+function needAll(names: readonly VariableName[]): void {
+  const missing = names.filter((name) => read(name) === undefined);
+  if (missing.length === 0) return;
+  const [isDatabase, isSpaces] = [missing.includes("DATABASE_URL"), missing.some((name) => name !== "DATABASE_URL")];
+  const database = "DATABASE_URL to postgres://USER:PASSWORD@HOST:PORT/DATABASE";
+  const spaces = "DO_SPACES_... to where Spaces is and a key for it";
+  throw new FoldError(
+    "usage",
+    `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} not set`,
+    `set ${[...(isDatabase ? [database] : []), ...(isSpaces ? [spaces] : [])].join(", and ")}; \`fold help environment\` describes the variables`,
+  );
+}
+
 /**
  * Reads what is needed to reach Spaces.
  *
  * @throws FoldError `usage` that says what to set
  */
 export function readSpacesConfig(): SpacesConfig {
-  const needed = ["ENDPOINT", "REGION", "ACCESS_KEY", "SECRET_KEY"].map((part) => `DO_SPACES_${part}` as VariableName);
-  const missing = needed.filter((name) => read(name) === undefined);
-  if (missing.length > 0) {
-    const verb = missing.length === 1 ? "is" : "are";
-    throw new FoldError(
-      "usage",
-      `${missing.join(", ")} ${verb} not set`,
-      "set where Spaces is and a key for it; `fold help environment` describes the variables",
-    );
-  }
-  const [endpoint, region, accessKey, secretKey] = needed.map((name) => read(name) ?? "") as [
+  needAll(spacesVariables);
+  const [endpoint, region, accessKey, secretKey] = spacesVariables.map((name) => read(name) ?? "") as [
     string,
     string,
     string,
@@ -247,10 +260,18 @@ export interface DatabaseConfig {
  * @throws FoldError `usage` when that is not said
  */
 export function readDatabaseConfig(): DatabaseConfig {
-  const url = read("DATABASE_URL");
-  if (url !== undefined) return { url };
-  const hint = "set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE; `fold help environment` tells more";
-  throw new FoldError("usage", "DATABASE_URL is not set", hint);
+  needAll(["DATABASE_URL"]);
+  return { url: read("DATABASE_URL") ?? "" };
+}
+
+/**
+ * Reads where the two services of a fleet are.
+ *
+ * @throws FoldError `usage` that names all that is missing of both
+ */
+export function readFleetConfig(): { readonly database: DatabaseConfig; readonly spaces: SpacesConfig } {
+  needAll(["DATABASE_URL", ...spacesVariables]);
+  return { database: readDatabaseConfig(), spaces: readSpacesConfig() };
 }
 
 function bytesOf(name: "FOLD_WHOLE_BELOW" | "FOLD_CACHE_SIZE", initial: number): number {

@@ -1,4 +1,5 @@
-import { readDatabaseConfig, readSpacesConfig, readWorkConfig, type WorkConfig } from "../config.ts";
+import { readFleetConfig, readWorkConfig, type WorkConfig } from "../config.ts";
+import { parseAddress } from "../db/connection.ts";
 import { createStorage, parseBackend, type StorageConfig } from "../storage/create-storage.ts";
 import type { Storage } from "../storage/port.ts";
 import type { CommandIo } from "./command.ts";
@@ -21,8 +22,11 @@ export function storageConfig(
     case "local":
       return { backend, stateDir: stateDir ?? io.config.stateDir, grace_ms, whole_below_bytes };
     case "cloud": {
-      const { buckets, cacheDir, cacheSize_bytes, ...spaces } = readSpacesConfig();
-      const { url: databaseUrl } = readDatabaseConfig();
+      const config = readFleetConfig();
+      const { buckets, cacheDir, cacheSize_bytes, ...spaces } = config.spaces;
+      const { url: databaseUrl } = config.database;
+      // A URL that is none is told here, before anything is begun.
+      parseAddress(databaseUrl);
       return { backend, databaseUrl, spaces, buckets, cacheDir, cacheSize_bytes, grace_ms };
     }
   }

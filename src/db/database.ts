@@ -169,7 +169,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   return new Database(placeOf(address), connect, patience_ms, reply_ms);
 }
 
-function placeOf({ host, port, database }: Address): string {
+/** Host, port and name of a database, for messages. */
+export function placeOf({ host, port, database }: Address): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}/${database}`;
 }
 

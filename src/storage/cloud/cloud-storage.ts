@@ -5,7 +5,8 @@ import { cancelJob } from "../../db/cancel-job.ts";
 import { claimJob } from "../../db/claim-job.ts";
 import { claimMerge } from "../../db/claim-merge.ts";
 import { completedBy, completeJob } from "../../db/complete-job.ts";
-import type { Database } from "../../db/database.ts";
+import { parseAddress } from "../../db/connection.ts";
+import { type Database, placeOf } from "../../db/database.ts";
 import { failJob } from "../../db/fail-job.ts";
 import { heartbeat } from "../../db/heartbeat.ts";
 import { attemptsUnderWay, leasedJob } from "../../db/leased-job.ts";
@@ -50,8 +51,7 @@ export class CloudStorage implements Storage {
     this.cloud = new CloudParts(config);
     this.parts = new Parts(this.cloud.temp);
     this.archives = new BucketArchives(this.cloud.results, this.cloud.cache);
-    const { host, pathname } = new URL(config.databaseUrl);
-    this.place = `${host}${pathname}`;
+    this.place = placeOf(parseAddress(config.databaseUrl));
     this.folders = new AttemptFolders(config.cacheDir, this.place);
   }
 
