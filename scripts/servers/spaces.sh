@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Starts and stops a Spaces of one's own: a Ceph RADOS Gateway on 127.0.0.1, its data in memory.
 #
-#   eval "$(scripts/servers/spaces.sh up DIR)"     stdout holds nothing but the lines `export DO_SPACES_...`
+#   eval "$(scripts/servers/spaces.sh up DIR)"     stdout holds nothing but lines `export NAME=VALUE`
+#   scripts/servers/spaces.sh user DIR NAME        another user, who may do what policies allow and make no buckets:
+#                                                  the same lines with the keys of that user
 #   scripts/servers/spaces.sh down DIR             stops what `up` started there, and removes DIR
 #
 # DIR is a folder for this alone. A second `up` finds the gateway that runs, or makes everything anew: with the store
@@ -12,8 +14,10 @@ set -euo pipefail
 say() { echo "spaces: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-[[ $# -eq 2 && $1 =~ ^(up|down)$ && -n $2 ]] || die "usage: spaces.sh up|down DIR"
+[[ ($# -eq 2 && $1 =~ ^(up|down)$ || $# -eq 3 && $1 == user && $3 =~ ^[a-z0-9-]+$) && -n $2 ]] ||
+  die "usage: spaces.sh up|down DIR, or spaces.sh user DIR NAME"
 verb=$1
+user=${3:-fold}
 dir=$(realpath -m "$2")
 conf=$dir/ceph.conf
 # Sockets of the daemons are in there, and the name of a socket has 107 bytes at most.
@@ -159,8 +163,28 @@ is_mon_up() { cluster fsid; }
 is_osd_up() { cluster osd stat -f json | grep -q '"num_up_osds":1'; }
 is_gateway_up() { curl -fsS -o /dev/null -m 2 "http://127.0.0.1:$1/"; }
 
+admin() { radosgw-admin -c "$conf" "$@" 2>>"$dir/log/setup.out" 9>&-; }
+
+# print_exports PORT USER MOST_BUCKETS: who is not there yet is made. The gateway thinks up the keys: none is in the
+# list of processes.
+print_exports() {
+  local keys access secret
+  keys=$(admin user info --uid="$2" || admin user create --uid="$2" --display-name="$2" --max-buckets="$3") ||
+    die "the gateway made no user $2"
+  access=$(sed -n 's/.*"access_key": "\(.*\)".*/\1/p' <<<"$keys")
+  secret=$(sed -n 's/.*"secret_key": "\(.*\)".*/\1/p' <<<"$keys" | tr -d "\\\\")
+  [[ -n $access && -n $secret ]] || die "the gateway made no keys"
+  cat <<END
+export DO_SPACES_ENDPOINT=http://127.0.0.1:$1
+export DO_SPACES_REGION=us-east-1
+export DO_SPACES_ACCESS_KEY=$access
+export DO_SPACES_SECRET_KEY=$secret
+export SPACES_DIR=$dir
+END
+}
+
 start_all() {
-  local port fsid osd keys access secret
+  local port fsid osd
   mkdir -p "$dir"/{mon,osd,rgw,log,crash,run}
   chmod 700 "$dir"
   port=$(free_ports)
@@ -178,21 +202,7 @@ start_all() {
   wait_until osd is_osd_up
   start rgw radosgw -n client.rgw
   wait_until rgw is_gateway_up "$port"
-  # The gateway thinks up the keys: none is in the list of processes.
-  keys=$(radosgw-admin -c "$conf" user create --uid=fold --display-name=fold --max-buckets=10000 \
-    2>>"$dir/log/setup.out" 9>&-)
-  access=$(sed -n 's/.*"access_key": "\(.*\)".*/\1/p' <<<"$keys")
-  secret=$(sed -n 's/.*"secret_key": "\(.*\)".*/\1/p' <<<"$keys" | tr -d "\\\\")
-  [[ -n $access && -n $secret ]] || die "the gateway made no keys"
-  (
-    umask 077
-    cat >"$dir/exports.new" <<END
-export DO_SPACES_ENDPOINT=http://127.0.0.1:$port
-export DO_SPACES_REGION=us-east-1
-export DO_SPACES_ACCESS_KEY=$access
-export DO_SPACES_SECRET_KEY=$secret
-END
-  )
+  (umask 077 && print_exports "$port" fold 10000 >"$dir/exports.new")
   # Renamed last: a start that was cut short has no exports, and is made anew.
   mv "$dir/exports.new" "$dir/exports"
   say "up at http://127.0.0.1:$port after $SECONDS s"
@@ -218,6 +228,12 @@ if [[ $verb == up ]]; then
     start_all
   fi
   cat "$dir/exports"
+elif [[ $verb == user ]]; then
+  is_running || die "nothing runs in $dir"
+  # Two who ask for the same user at once get one.
+  exec 9>"$dir/lock"
+  flock -w 300 9 || die "somebody else holds $dir/lock"
+  print_exports "$(sed -n 's/^export DO_SPACES_ENDPOINT=.*://p' "$dir/exports")" "$user" -1
 else
   [[ -e $dir/lock ]] || { say "nothing in $dir"; exit 0; }
   exec 9>"$dir/lock"
