@@ -132,6 +132,11 @@ export function readReleases(): string | null {
   return read("FOLD_RELEASES") ?? version.releases;
 }
 
+/** The storage that the environment names; not checked. */
+export function readBackend(): string {
+  return read("STORAGE_BACKEND") ?? "local";
+}
+
 /**
  * Reads what workers and all who look at their jobs go by.
  *
@@ -139,7 +144,7 @@ export function readReleases(): string | null {
  * @throws FoldError `usage` for times that make no sense
  */
 export function readWorkConfig(asked: string | null = null): WorkConfig {
-  const backend = asked ?? read("STORAGE_BACKEND") ?? "local";
+  const backend = asked ?? readBackend();
   const heartbeat_ms = secondsOf("HEARTBEAT_INTERVAL", 60);
   const grace_ms = secondsOf("HEARTBEAT_GRACE_PERIOD", backend === "local" ? 600 : 300);
   if (grace_ms < 2 * heartbeat_ms) {

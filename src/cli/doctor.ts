@@ -1,6 +1,8 @@
+import { readBackend } from "../config.ts";
 import { FoldError } from "../errors.ts";
-import { bad, type Check, type Checkup, type Finding } from "./check.ts";
+import { bad, type Check, type Checkup, type DoctorRole, type Finding } from "./check.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
+import { databaseCheckup } from "./database-checks.ts";
 import type { DoctorFlags } from "./setup-definitions.ts";
 import { spacesCheckup } from "./spaces-checks.ts";
 import { formatCounted } from "./text.ts";
@@ -12,15 +14,17 @@ interface Told {
   readonly elapsed_ms: number;
 }
 
-/** All that there is to look at, in this order. */
-const checkups: readonly (() => Checkup)[] = [spacesCheckup];
+/** All that there is to look at, in this order. Who works with Spaces alone has no database. */
+function checkups(): readonly ((role: DoctorRole) => Checkup)[] {
+  return readBackend() === "spaces" ? [spacesCheckup] : [databaseCheckup, spacesCheckup];
+}
 
 /** `fold doctor`: exit code 0 when all is well, 1 when something is wrong. */
 export async function execute({ flags }: CommandArguments<DoctorFlags>, io: CommandIo): Promise<number> {
   const { output, signal } = io;
   const told: Told[] = [];
-  for (const open of checkups) {
-    const checkup = open();
+  for (const open of checkups()) {
+    const checkup = open(flags.role);
     try {
       for (const check of checkup.checks) {
         const one = await look(check, told, signal);
@@ -70,7 +74,12 @@ function describe({ name, finding, elapsed_ms }: Told) {
 function printOne({ name, finding, elapsed_ms }: Told, { output }: CommandIo): void {
   if (finding === null) return;
   const { isGood, what, fix } = finding;
-  const verdict = isGood ? output.style("green", "good") : output.style("red", "BAD ");
+  const verdict =
+    isGood && fix !== null
+      ? output.style("yellow", "note")
+      : isGood
+        ? output.style("green", "good")
+        : output.style("red", "BAD ");
   output.line(`${verdict}  ${name}: ${what} (${elapsed_ms} ms)`);
   if (fix !== null) output.line(`      ${fix}`);
 }

@@ -1,10 +1,14 @@
+import { doctorRoles } from "./check.ts";
 import type { CommandDefinition } from "./command.ts";
-import { type FlagValues, toggle } from "./flags.ts";
+import { type FlagValues, oneOf, toggle } from "./flags.ts";
 
 const json = toggle("print JSON on stdout and nothing else there");
 
 export const setupFlags = { json };
-export const doctorFlags = { json };
+export const doctorFlags = {
+  role: oneOf("what key and role are for; what that does not need is told, and not asked for", doctorRoles, "all"),
+  json,
+};
 
 export type SetupFlags = FlagValues<typeof setupFlags>;
 export type DoctorFlags = FlagValues<typeof doctorFlags>;
@@ -23,13 +27,14 @@ export const setupDefinitions: readonly CommandDefinition[] = [
   },
   {
     name: "doctor",
-    summary: "try what workers will need: Spaces, keys, permissions, clocks; say what to fix",
+    summary: "try what workers will need: database, Spaces, keys, permissions, clocks; say what to fix",
     parameters: "",
     atLeast: 0,
     atMost: 0,
     flags: doctorFlags,
     examples: [
       ["doctor", "try everything; what it makes it removes"],
+      ["doctor --role worker", "with a worker's limited key and role: only what it needs must be allowed"],
       ["doctor --json", "for programs; the exit code is 1 if something is wrong"],
     ],
     load: () => import("./doctor.ts"),

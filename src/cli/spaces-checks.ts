@@ -2,7 +2,9 @@ import { readSpacesConfig, type SpacesConfig } from "../config.ts";
 import { FoldError } from "../errors.ts";
 import { Bucket } from "../s3/bucket.ts";
 import { Connection } from "../s3/connection.ts";
-import { bad, type Check, type Checkup, good } from "./check.ts";
+import { ARCHIVES, INPUTS, JOBS } from "../storage/cloud/keys.ts";
+import { bad, type Check, type Checkup, checkupOf, type DoctorRole, good } from "./check.ts";
+import { type Deed, keyProbes, neededDeeds, type Use } from "./key-probes.ts";
 import { tidyings } from "./setup.ts";
 
 /** Beyond this the clocks of workers differ too much to compare their logs; beyond 15 minutes signatures are refused. */
@@ -15,17 +17,16 @@ const SMALL = new TextEncoder().encode("made by `fold doctor`; may be removed");
 
 const reachName = "Spaces: key and clock";
 
-type Use = keyof SpacesConfig["buckets"];
+/** Where objects are tried: below these keys a limited key may do something, and `fold gc` finds what is left. */
+const prefixes: Readonly<Record<Use, string>> = { input: INPUTS, results: ARCHIVES, temp: JOBS };
+const uses = ["input", "results", "temp"] as const;
 
 /** What there is to look at in Spaces. Settings that are missing are a finding too. */
-export function spacesCheckup(): Checkup {
+export function spacesCheckup(role: DoctorRole): Checkup {
   try {
-    return new SpacesCheckup(readSpacesConfig());
+    return new SpacesCheckup(readSpacesConfig(), role);
   } catch (error) {
-    if (!(error instanceof FoldError)) throw error;
-    const { message, hint } = error;
-    const settings = { name: "Spaces: settings", run: () => Promise.resolve(bad(message, hint)) };
-    return { checks: [settings], close: () => Promise.resolve() };
+    return checkupOf("Spaces: settings", error);
   }
 }
 
@@ -35,15 +36,24 @@ class SpacesCheckup implements Checkup {
   /** Objects that were perhaps made, and not removed yet. */
   private readonly made = new Map<string, Bucket>();
 
-  constructor(config: SpacesConfig) {
+  constructor(config: SpacesConfig, role: DoctorRole) {
     this.connection = new Connection(config, { patience, idle_ms: IDLE_MS });
     const bucketOf = (use: Use) => new Bucket(this.connection, config.buckets[use]);
+    const needs = neededDeeds[role];
+    // One that the key may look at.
+    const first = bucketOf(uses.find((use) => needs[use].length > 0) ?? "input");
+    const changes = (use: Use) => (["write", "delete"] as const).every((deed: Deed) => needs[use].includes(deed));
     this.checks = [
-      this.reach(bucketOf("input")),
-      ...(["input", "results", "temp"] as const).flatMap((use) => this.bucketChecks(bucketOf(use), use)),
-      this.race(bucketOf("temp")),
-      this.multipart(bucketOf("results")),
-      latency(bucketOf("temp")),
+      this.reach(first),
+      ...uses.flatMap((use) =>
+        changes(use)
+          ? this.bucketChecks(bucketOf(use), use)
+          : keyProbes(bucketOf(use), prefixes[use], needs[use], reachName),
+      ),
+      ...(role === "all" ? uses.map((use) => rules(bucketOf(use), use)) : []),
+      ...(changes("temp") ? [this.race(bucketOf("temp"), "temp")] : []),
+      ...(changes("results") ? [this.multipart(bucketOf("results"), "results")] : []),
+      latency(first),
     ];
   }
 
@@ -56,8 +66,8 @@ class SpacesCheckup implements Checkup {
   }
 
   /** A key for an object that will be removed, come what may. */
-  private newKey(bucket: Bucket): string {
-    const key = `fold-doctor/${crypto.randomUUID()}`;
+  private newKey(bucket: Bucket, use: Use): string {
+    const key = `${prefixes[use]}fold-doctor/${crypto.randomUUID()}`;
     this.made.set(key, bucket);
     return key;
   }
@@ -74,7 +84,7 @@ class SpacesCheckup implements Checkup {
       run: async (signal) => {
         try {
           // Not a HEAD: the answer to that has no body, and so does not tell what is wrong with a key.
-          await bucket.list("fold-doctor/", { signal, page: 1 }).next();
+          await bucket.list("", { signal, page: 1 }).next();
         } catch (error) {
           // A bucket that is not there is told by somebody who knows the key.
           if (!(error instanceof FoldError && error.code === "not_found")) throw error;
@@ -91,7 +101,7 @@ class SpacesCheckup implements Checkup {
 
   /** What workers do in a bucket, one thing after the other with one object. */
   private bucketChecks(bucket: Bucket, use: Use): readonly Check[] {
-    const key = this.newKey(bucket);
+    const key = this.newKey(bucket, use);
     const check = (deed: string, after: string, run: Check["run"]): Check => {
       const name = `${bucket.name}: ${deed}`;
       return { name, after: after === reachName ? after : `${bucket.name}: ${after}`, run };
@@ -101,7 +111,12 @@ class SpacesCheckup implements Checkup {
         const isThere = await bucket.exists({ signal });
         return isThere ? good("yes") : bad("there is no such bucket", "`fold setup` makes it");
       }),
-      check("write", "is there", async (signal) => {
+      check("right to delete", "is there", async (signal) => {
+        // There is no such object yet. Who may not remove it would leave it.
+        await bucket.remove([key], { signal });
+        return good("it may");
+      }),
+      check("write", "right to delete", async (signal) => {
         await bucket.put(key, SMALL, { signal });
         return good("an object was written");
       }),
@@ -121,20 +136,16 @@ class SpacesCheckup implements Checkup {
         const isLeft = (await bucket.head(key, { signal })) !== null;
         return isLeft ? bad(`${key} is still there`, "remove it by hand") : good("the object is gone");
       }),
-      check("rules", "is there", async (signal) => {
-        const isRight = await bucket.hasTidying(tidyings[use], { signal });
-        return isRight ? good("they are as fold sets them") : bad("its rules are others", "`fold setup` sets them");
-      }),
     ];
   }
 
   /** Two write the same key on condition that it is free: one of them must be first, and know it. */
-  private race(bucket: Bucket): Check {
+  private race(bucket: Bucket, use: Use): Check {
     return {
       name: `${bucket.name}: conditional writes`,
       after: `${bucket.name}: delete`,
       run: async (signal) => {
-        const key = this.newKey(bucket);
+        const key = this.newKey(bucket, use);
         const texts = ["one", "two"].map((text) => new TextEncoder().encode(text));
         const etags = await Promise.all(texts.map((text) => bucket.putIf(key, text, { ifAbsent: true }, { signal })));
         const winners = texts.filter((_, i) => etags[i] !== null);
@@ -148,18 +159,30 @@ class SpacesCheckup implements Checkup {
   }
 
   /** Large files are put in parts: begin, one part, complete, look. */
-  private multipart(bucket: Bucket): Check {
+  private multipart(bucket: Bucket, use: Use): Check {
     return {
       name: `${bucket.name}: multipart`,
       after: `${bucket.name}: delete`,
       run: async (signal) => {
-        const key = this.newKey(bucket);
+        const key = this.newKey(bucket, use);
         await bucket.putInParts(key, SMALL, { signal });
         await this.remove(bucket, key);
         return good("an upload in parts arrived whole");
       },
     };
   }
+}
+
+/** Whether a bucket throws away what it should; to ask that takes the key of whoever has made it. */
+function rules(bucket: Bucket, use: Use): Check {
+  return {
+    name: `${bucket.name}: rules`,
+    after: `${bucket.name}: is there`,
+    run: async (signal) => {
+      const isRight = await bucket.hasTidying(tidyings[use], { signal });
+      return isRight ? good("they are as fold sets them") : bad("its rules are others", "`fold setup` sets them");
+    },
+  };
 }
 
 /** How long the shortest question takes. */

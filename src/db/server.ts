@@ -4,6 +4,8 @@ import type { Database } from "./database.ts";
 export interface ServerRow {
   /** For instance "15.18 (Debian 15.18-0+deb12u1)". */
   readonly version: string;
+  /** For instance 15. */
+  readonly major: number;
   readonly user: string;
   /** Between here and the server, or the pooler's connection to it. */
   readonly is_encrypted: boolean;
@@ -11,11 +13,15 @@ export interface ServerRow {
   readonly now_ms: number;
 }
 
+/** The oldest release that knows all that the statements ask for: before it there is no gen_random_uuid(). */
+export const OLDEST_MAJOR = 13;
+
 /** Which server answers, as whom, and what time it is there. */
 export async function serverOf(database: Database): Promise<ServerRow> {
   const [row] = await database.ask(
     (sql) => sql<ServerRow[]>`
-      select current_setting('server_version') as version, current_user as "user",
+      select current_setting('server_version') as version,
+        current_setting('server_version_num')::int / 10000 as major, current_user as "user",
         coalesce((select ssl from pg_stat_ssl where pid = pg_backend_pid()), false) as is_encrypted,
         floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms`,
   );

@@ -5,7 +5,7 @@ import { type Got, get } from "./get.ts";
 import { type GetFileOptions, type GotFile, getFile } from "./get-file.ts";
 import { head, type ObjectInfo } from "./head.ts";
 import { type Listed, type ListOptions, list } from "./list.ts";
-import { putParts } from "./multipart.ts";
+import { putParts, tryUpload } from "./multipart.ts";
 import { type CallOptions, type Place, SHA256_KEY } from "./place.ts";
 import { presign } from "./presign.ts";
 import { type Condition, type PutOptions, put, putIf } from "./put.ts";
@@ -49,6 +49,11 @@ export class Bucket {
       return Promise.resolve();
     };
     await putParts(this.place, key, read, hashes, { ...options, metadata: { [SHA256_KEY]: sha256 } });
+  }
+
+  /** See tryUpload: whether objects may be put here. */
+  tryUpload(key: string, options?: CallOptions): Promise<void> {
+    return tryUpload(this.place, key, options);
   }
 
   /** See get: an object of at most so many bytes. */

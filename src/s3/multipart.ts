@@ -1,7 +1,7 @@
 import { toBase64, unquote } from "./etag.ts";
 import type { FileHashes } from "./hash-file.ts";
 import { head } from "./head.ts";
-import type { Place, TransferOptions } from "./place.ts";
+import type { CallOptions, Place, TransferOptions } from "./place.ts";
 import { damaged } from "./s3-error.ts";
 
 /** Parts on their way at the same time; each is in memory. */
@@ -145,6 +145,15 @@ async function check({ place, key, hashes, signal }: Upload): Promise<void> {
   if (found?.etag === hashes.etag && found.size_bytes === hashes.size_bytes) return;
   const what = found === null ? "it is not there after it was written" : "what is there is not what was written";
   throw damaged({ action: "write", subject: `${place.bucket}/${key}` }, what);
+}
+
+/** Begin an upload and throw it away: whether that is allowed, and nothing else. */
+export async function tryUpload(place: Place, key: string, { signal }: CallOptions = {}): Promise<void> {
+  await abortUpload(
+    place,
+    key,
+    await create(place, key, { metadata: {}, ...(signal === undefined ? {} : { signal }) }),
+  );
 }
 
 /** Throw the parts of an upload away, whatever became of its connection. */

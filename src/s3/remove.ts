@@ -1,5 +1,6 @@
 import { FoldError } from "../errors.ts";
 import type { CallOptions, Place } from "./place.ts";
+import { hintOfRight } from "./s3-error.ts";
 
 /** As many as one call may name. */
 const BATCH = 1000;
@@ -46,6 +47,6 @@ async function removeBatch({ connection, bucket }: Place, keys: readonly string[
   throw new FoldError(
     "refused",
     `${left.length} of ${keys.length} objects of ${bucket} could not be removed, among them ${left[0]?.Key}: ${codes}`,
-    "give the key the right to do it; `fold doctor` tells what it may do",
+    hintOfRight("remove"),
   );
 }

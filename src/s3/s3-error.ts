@@ -54,9 +54,31 @@ const byName: Readonly<Record<string, Explanation>> = {
 
 const again = "try again later; `fold doctor` tells what can be reached";
 
-function byStatus(status: number): Explanation {
+// What the right to an action is called by those who write policies.
+const rights: Readonly<Record<string, string>> = {
+  read: "s3:GetObject",
+  "look at": "s3:GetObject and s3:ListBucket",
+  write: "s3:PutObject",
+  remove: "s3:DeleteObject",
+  list: "s3:ListBucket",
+  "look at the bucket": "s3:ListBucket",
+  "make the bucket": "s3:CreateBucket",
+  "remove the bucket": "s3:DeleteBucket",
+  "read the lifecycle rules of": "s3:GetLifecycleConfiguration",
+  "set the lifecycle rules of": "s3:PutLifecycleConfiguration",
+  "list the uploads of": "s3:ListBucketMultipartUploads",
+  "throw away the parts of": "s3:AbortMultipartUpload",
+};
+
+/** What to do about a key that may not do something. */
+export function hintOfRight(action: string): string {
+  const right = rights[action] === undefined ? "the right to do it" : `the right to it (${rights[action]})`;
+  return `give the key ${right}; \`fold doctor\` tells what it may do`;
+}
+
+function byStatus(status: number, action: string): Explanation {
   if (status === 401 || status === 403) {
-    const hint = "give the key the right to do it; `fold doctor` tells what it may do";
+    const hint = hintOfRight(action);
     return { code: "refused", what: "the key may not do this", hint };
   }
   if (status === 404) return { code: "not_found", what: "there is none", hint: "check the name" };
@@ -86,7 +108,8 @@ export function toS3Error(error: unknown, { action, subject }: Deed): FoldError 
   const status = $metadata?.httpStatusCode ?? null;
   const cause = new Error([name, code, status].filter((part) => part !== undefined && part !== null).join(", "));
   const isAnswer = status !== null && status >= 300;
-  const { what, hint, isTransient, ...found } = byName[name] ?? (isAnswer ? byStatus(status) : noAnswer(error, code));
+  const { what, hint, isTransient, ...found } =
+    byName[name] ?? (isAnswer ? byStatus(status, action) : noAnswer(error, code));
   const kind = found.code;
   const message = `cannot ${action} ${subject}: ${what}`;
   return new S3Error(kind, message, hint || again, isAnswer ? status : null, isTransient === true, cause);
