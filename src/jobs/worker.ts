@@ -265,6 +265,10 @@ class WorkLoop {
       const taken_bytes = sizeOfFolder(attempt.folder);
       await this.giveBack(attempt, false);
       throw noSpace(attempt, error, taken_bytes, this.progress?.().share ?? 0);
+    } else if (error.code === "refused") {
+      // The fault of this worker's keys, and of no job: with them every job of the fleet would be put aside.
+      await this.giveBack(attempt, true);
+      throw error;
     } else {
       const { code, message, hint } = error;
       const isPutAside = await this.storage.failJob(attempt, { code, message, hint, isFinal: FINAL.has(code) });
