@@ -3,9 +3,18 @@
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Bucket } from "../../src/s3/bucket.ts";
 import { call, report } from "../support/binary.ts";
 import { type Fleet, jsonLines, withFleet } from "../support/fleet.ts";
-import { canMakeUsers, type KeyRole, limitedKeys, newKey, withLimitedRole } from "../support/limited-keys.ts";
+import {
+  canMakeUsers,
+  type KeyRole,
+  type KeyVariables,
+  limitedKeys,
+  newKey,
+  withLimitedRole,
+} from "../support/limited-keys.ts";
+import { otherWay } from "../support/spaces.ts";
 
 type Env = Readonly<Record<string, string>>;
 
@@ -140,6 +149,54 @@ test.if(canMakeUsers)(
     });
   },
 );
+
+/** What is tried with objects: of fold's own prefix, and beside it. */
+const deeds: Readonly<Record<string, (bucket: Bucket, key: string) => Promise<unknown>>> = {
+  read: (bucket, key) => bucket.get(key, 10),
+  write: (bucket, key) => bucket.put(`${key}-new`, new Uint8Array(1)),
+  "write in parts": (bucket, key) => bucket.putInParts(`${key}-new`, new Uint8Array(1)),
+  delete: (bucket, key) => bucket.remove([`${key}-old`]),
+  rules: (bucket) => bucket.ensureTidying({ expire_days: 1, abort_days: 1 }),
+  "delete the bucket": (bucket) => bucket.removeItself(),
+};
+
+test.if(canMakeUsers)(`each policy lets each key do what it is for, below fold's own prefix alone${note}`, async () => {
+  await withFleet(async (fleet) => {
+    const keys = await limitedKeys(fleet);
+    const prefixes = { input: "inputs", results: "archives", temp: "jobs" } as const;
+    const may: string[] = [];
+    for (const [use, prefix] of Object.entries(prefixes) as [keyof typeof prefixes, string][]) {
+      const bucket = fleet.buckets[use];
+      for (const place of [prefix, "other"]) {
+        for (const role of ["submit", "worker", "read"] as const) {
+          const { DO_SPACES_ACCESS_KEY: accessKey, DO_SPACES_SECRET_KEY: secretKey } = keys[role] as KeyVariables;
+          const limited = otherWay(bucket, { accessKey, secretKey });
+          for (const [deed, act] of Object.entries(deeds)) {
+            const key = `${place}/${role}`;
+            for (const suffix of ["", "-old"]) await bucket.put(`${key}${suffix}`, new Uint8Array(1));
+            const code = await act(limited, key).then(
+              () => "done",
+              (error: { code?: string }) => error.code,
+            );
+            expect(["done", "refused"]).toContain(code as string);
+            if (code === "done") may.push(`${role}: ${deed} ${use}/${place}`);
+          }
+        }
+      }
+    }
+    const whole = (use: string, place: string) =>
+      ["read", "write", "write in parts", "delete"].map((deed) => `worker: ${deed} ${use}/${place}`);
+    expect(may.sort()).toEqual(
+      [
+        ...["read", "write", "write in parts"].map((deed) => `submit: ${deed} input/inputs`),
+        "worker: read input/inputs",
+        ...whole("results", "archives"),
+        ...whole("temp", "jobs"),
+        "read: read results/archives",
+      ].sort(),
+    );
+  });
+});
 
 test.if(canMakeUsers)(`a key that nobody has given anything may do nothing${note}`, async () => {
   await withFleet(async ({ env, folder }) => {

@@ -55,16 +55,21 @@ export async function limitedKeys({ buckets }: Fleet): Promise<Readonly<Record<K
 }
 
 /** Run `body` with the URL of a role that scripts/database-roles.sql has made in the database of a fleet. */
-export async function withLimitedRole<T>({ databaseUrl }: Fleet, body: (url: string) => Promise<T>): Promise<T> {
+export async function withLimitedRole<T>(
+  { databaseUrl }: Fleet,
+  body: (url: string) => Promise<T>,
+  password: string = crypto.randomUUID(),
+): Promise<T> {
   const role = `fold_worker_${crypto.randomUUID().slice(0, 8)}`;
-  const password = crypto.randomUUID();
   // Made here, as the script sets no password.
-  await asOwner((sql) => sql.unsafe(`create role ${role} login password '${password}'`));
+  await asOwner((sql) => sql.unsafe(`create role ${role} login password '${password.replaceAll("'", "''")}'`));
   try {
     const script = join(scripts, "database-roles.sql");
     const psql = Bun.spawnSync(["psql", databaseUrl, "-v", "ON_ERROR_STOP=1", "-qv", `role=${role}`, "-f", script]);
     if (!psql.success) throw new Error(psql.stderr.toString());
-    return await body(Object.assign(new URL(databaseUrl), { username: role, password }).href);
+    const url = Object.assign(new URL(databaseUrl), { username: role });
+    url.password = encodeURIComponent(password);
+    return await body(url.href);
   } finally {
     await asOwner((sql) => sql.unsafe(`drop owned by ${role}`), databaseUrl);
     await asOwner((sql) => sql.unsafe(`drop role ${role}`));
