@@ -13,6 +13,7 @@ import { GRACE_MS, type Place } from "./place.ts";
 
 /** A fleet's storage of its own: a fresh database, fresh buckets, and the caches of one machine. */
 export class CloudPlace implements Place {
+  readonly many = 5_000;
   readonly scratch: string;
   readonly config: CloudConfig;
   private readonly parent: string;

@@ -31,6 +31,7 @@ export const quickParent: string = existsSync("/dev/shm") ? "/dev/shm" : tmpdir(
 
 /** A state directory, its parts by name. */
 export class LocalPlace implements Place {
+  readonly many = 5_000;
   readonly scratch: string;
   readonly folder: string;
   readonly clock = new TestClock();

@@ -32,6 +32,8 @@ export interface Place {
   putCopies(names: readonly string[], text: string): Promise<void>;
   /** Whether a user can put a text of that name in at all. */
   canHold(name: string): boolean;
+  /** How many texts are very many. */
+  readonly many: number;
   /** Let time pass, for all handles of this process. */
   pass(time_ms: number): Answer<void>;
   /** What is in the storage that belongs to no job and no archive. */
@@ -43,9 +45,19 @@ export interface Place {
   remove(): Promise<void>;
 }
 
+/**
+ * What not every backend can promise; a case that takes it for granted says so.
+ *
+ * - `coordination`: workers that know nothing of each other share the jobs. Of all who claim, one has a job; who is not
+ *   heard of for the grace period has lost it; an archive that is being merged is in no other merge.
+ * - `own texts`: what was put in is the storage's, and stays when another text comes under the same name.
+ */
+export type Need = "coordination" | "own texts";
+
 /** One case of the conformance suite. */
 export interface Case {
   readonly name: string;
+  readonly needs?: Need;
   run(place: Place): Promise<void>;
 }
 

@@ -44,11 +44,21 @@ export const claimCases: readonly Case[] = [
       expect(await storage.readArchives(attempt)).toEqual([]);
       const running = await place.open().listJobs();
       expect(running).toEqual([{ ...running[0], id, state: "running", worker: "worker-7" }]);
+      expect(await storage.claimNextJob(wanted())).toBeNull();
+    },
+  },
+  {
+    name: "a job that is at work goes to no other worker",
+    needs: "coordination",
+    run: async (place) => {
+      await place.putText("book", text);
+      await claim(place.open());
       expect(await place.open().claimNextJob(wanted())).toBeNull();
     },
   },
   {
     name: "of 100 claimers in one process each of 30 jobs has one",
+    needs: "coordination",
     run: async (place) => {
       for (let i = 0; i < 30; i++) await place.putText(`text-${i}`, text);
       const claimers = Array.from({ length: 100 }, (_, i) => [place.open(), `worker-${i}`] as const);
@@ -60,6 +70,7 @@ export const claimCases: readonly Case[] = [
   },
   {
     name: "of claimers in several processes each of 120 jobs has one",
+    needs: "coordination",
     run: async (place) => {
       for (let i = 0; i < 120; i++) await place.putText(`text-${i}`, text);
       const claimed = await claimAllElsewhere(place.address, 4);

@@ -2,11 +2,23 @@ import { expect } from "bun:test";
 import { existsSync, mkdirSync } from "node:fs";
 import type { Attempt, Storage } from "../../../src/storage/port.ts";
 import { callsOf } from "../calls.ts";
-import { type Case, claim, codeOf, failure, finish, forget, GRACE_MS, type Place, snapshot } from "../place.ts";
+import {
+  type Case,
+  claim,
+  codeOf,
+  failure,
+  finish,
+  forget,
+  GRACE_MS,
+  type Need,
+  type Place,
+  snapshot,
+} from "../place.ts";
 
 /** A way in which a worker loses its job, and who has it then. */
 interface Loss {
   readonly name: string;
+  readonly needs?: Need;
   lose(place: Place, attempt: Attempt): Promise<Attempt | null>;
 }
 
@@ -20,6 +32,7 @@ async function reclaim(place: Place): Promise<Storage> {
 const losses: readonly Loss[] = [
   {
     name: "grew stale and waits",
+    needs: "coordination",
     lose: async (place) => {
       await reclaim(place);
       return null;
@@ -27,6 +40,7 @@ const losses: readonly Loss[] = [
   },
   {
     name: "grew stale and is another's",
+    needs: "coordination",
     lose: async (place) => {
       const successor = await claim(await reclaim(place), { worker: "successor" });
       await place.open().spillChunk(successor, "part-0", new Uint8Array([4, 5]));
@@ -35,6 +49,7 @@ const losses: readonly Loss[] = [
   },
   {
     name: "grew stale and was completed by another",
+    needs: "coordination",
     lose: async (place) => {
       const storage = await reclaim(place);
       await finish(storage, await claim(storage));
@@ -93,9 +108,10 @@ async function visible(storage: Storage, successor: Attempt | null): Promise<unk
   return { all: await snapshot(storage), text: await storage.readText(successor), chunks, bytes };
 }
 
-function lostLeaseCase({ name, lose }: Loss): Case {
+function lostLeaseCase({ name, needs, lose }: Loss): Case {
   return {
     name: `a job that ${name}: every call of the worker finds the lease lost and changes nothing`,
+    ...(needs === undefined ? {} : { needs }),
     run: async (place) => {
       await place.putText("book", "one two three.\n");
       const storage = place.open();

@@ -3,7 +3,6 @@ import type { Storage } from "../../../src/storage/port.ts";
 import { type Case, claim, finish, type Place, publish } from "../place.ts";
 
 const text = "one two.\n";
-const MANY = 5_000;
 const SAMPLE = 20;
 
 async function fill(place: Place, count: number): Promise<void> {
@@ -18,14 +17,17 @@ async function work(storage: Storage): Promise<void> {
 
 export const manyCases: readonly Case[] = [
   {
-    name: "of 5,000 texts that wait all are listed, and some are folded",
+    name: "of very many texts that wait all are listed, and some are folded",
     run: async (place) => {
-      await fill(place, MANY);
+      await fill(place, place.many);
       const storage = place.open();
-      expect((await storage.listJobs()).length).toBe(MANY);
+      expect((await storage.listJobs()).length).toBe(place.many);
       await work(storage);
       const left = await place.open().listJobs();
-      expect([left.length, new Set(left.map(({ name }) => name)).size]).toEqual([MANY - SAMPLE, MANY - SAMPLE]);
+      expect([left.length, new Set(left.map(({ name }) => name)).size]).toEqual([
+        place.many - SAMPLE,
+        place.many - SAMPLE,
+      ]);
     },
   },
   {

@@ -7,6 +7,7 @@ const merges = { merges: true } as const;
 export const mergeFailureCases: readonly Case[] = [
   {
     name: "a merge that was given back or lost is claimed again, before any other",
+    needs: "coordination",
     run: async (place) => {
       for (let i = 1; i <= 4; i++) await publish(place, `text-${i}`, textOfSize(i));
       const storage = place.open();
@@ -29,6 +30,7 @@ export const mergeFailureCases: readonly Case[] = [
   },
   {
     name: "a pair whose merge fails for good stays apart, each may go with others, until it is retried",
+    needs: "coordination",
     run: async (place) => {
       for (let i = 1; i <= 2; i++) await publish(place, `text-${i}`, textOfSize(i));
       const storage = place.open();
@@ -56,6 +58,7 @@ export const mergeFailureCases: readonly Case[] = [
   },
   {
     name: "a merge that fails three times is put aside, and its archives are whole",
+    needs: "coordination",
     run: async (place) => {
       for (let i = 1; i <= 2; i++) await publish(place, `text-${i}`, textOfSize(i));
       const storage = place.open();
@@ -74,6 +77,7 @@ export const mergeFailureCases: readonly Case[] = [
   },
   {
     name: "an archive that comes back does not bury a new one of its name",
+    needs: "coordination",
     run: async (place) => {
       for (let i = 1; i <= 2; i++) await publish(place, `text-${i}`, textOfSize(i));
       const storage = place.open();

@@ -15,6 +15,7 @@ const merges = { merges: true } as const;
 export const mergeCases: readonly Case[] = [
   {
     name: "texts come first, then the two smallest archives",
+    needs: "coordination",
     run: async (place) => {
       for (const [name, size] of [
         ["large", 9],
@@ -40,6 +41,7 @@ export const mergeCases: readonly Case[] = [
   },
   {
     name: "a union stands in the place of its parts",
+    needs: "coordination",
     run: async (place) => {
       for (const name of ["a", "b"]) await publish(place, name, textOfSize(1));
       const storage = place.open();
@@ -53,6 +55,7 @@ export const mergeCases: readonly Case[] = [
   },
   {
     name: "no archive is in two merges",
+    needs: "coordination",
     run: async (place) => {
       for (let i = 1; i <= 5; i++) await publish(place, `text-${i}`, textOfSize(i));
       const attempts = await Promise.all(Array.from({ length: 8 }, () => place.open().claimNextJob(wanted(merges))));
@@ -63,6 +66,7 @@ export const mergeCases: readonly Case[] = [
   },
   {
     name: "many workers merge to one archive in which every text is once",
+    needs: "coordination",
     run: async (place) => {
       for (let i = 1; i <= 16; i++) await publish(place, `text-${i}`, textOfSize(1 + (i % 5)));
       const worker = async () => {
@@ -86,6 +90,7 @@ export const mergeCases: readonly Case[] = [
   },
   {
     name: "only archives of the worker's own options are merged, and shards are not",
+    needs: "coordination",
     run: async (place) => {
       const shard = { number: 1, of: 2 };
       const options: Readonly<Record<string, FoldOptions>> = {
@@ -109,6 +114,7 @@ export const mergeCases: readonly Case[] = [
   },
   {
     name: "a merge that is too large for a worker is left to others",
+    needs: "coordination",
     run: async (place) => {
       const entries = [await publish(place, "a", textOfSize(1)), await publish(place, "b", textOfSize(2))];
       const size_bytes = entries[0].sentences_bytes + entries[1].sentences_bytes;
@@ -125,6 +131,7 @@ export const mergeCases: readonly Case[] = [
   },
   {
     name: "an archive that is damaged stops nobody",
+    needs: "coordination",
     run: async (place) => {
       for (let i = 1; i <= 3; i++) await publish(place, `text-${i}`, textOfSize(i));
       await place.damage("text-1");

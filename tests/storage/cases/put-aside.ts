@@ -37,6 +37,7 @@ export const putAsideCases: readonly Case[] = [
   },
   {
     name: "failing for good, failing and being lost count alike; the rest goes on",
+    needs: "coordination",
     run: async (place) => {
       for (const name of ["bad", "good", "ugly"]) await place.putText(name, text);
       const storage = place.open();
@@ -99,6 +100,7 @@ export const putAsideCases: readonly Case[] = [
   },
   {
     name: "texts of one name that are put aside one after the other are all kept",
+    needs: "own texts",
     run: async (place) => {
       const storage = place.open();
       const texts = ["first words.\n", "second words.\n", "third words.\n"];
@@ -120,6 +122,7 @@ export const putAsideCases: readonly Case[] = [
   },
   {
     name: "a retry does not bury a new text of the same name",
+    needs: "own texts",
     run: async (place) => {
       const storage = place.open();
       await place.putText("book", "old words.\n");

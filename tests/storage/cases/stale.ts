@@ -7,6 +7,7 @@ const most = GRACE_MS - 10_000;
 export const staleCases: readonly Case[] = [
   {
     name: "an attempt is lost a grace period after its claim, not before",
+    needs: "coordination",
     run: async (place) => {
       await place.putText("book", text);
       const storage = place.open();
@@ -27,6 +28,7 @@ export const staleCases: readonly Case[] = [
   },
   {
     name: "a heartbeat keeps an attempt alive and tells how far it is",
+    needs: "coordination",
     run: async (place) => {
       await place.putText("book", text);
       const storage = place.open();
@@ -48,6 +50,7 @@ export const staleCases: readonly Case[] = [
   },
   {
     name: "of several who free the lost at once each job is freed by one",
+    needs: "coordination",
     run: async (place) => {
       const storage = place.open();
       for (let i = 0; i < 20; i++) await place.putText(`text-${i}`, text);
@@ -62,6 +65,7 @@ export const staleCases: readonly Case[] = [
   },
   {
     name: "what a lost attempt has spilled is there for the next",
+    needs: "coordination",
     run: async (place) => {
       await place.putText("book", text);
       const storage = place.open();
@@ -76,6 +80,7 @@ export const staleCases: readonly Case[] = [
   },
   {
     name: "a job whose workers are lost three times is put aside, with its text",
+    needs: "coordination",
     run: async (place) => {
       await place.putText("book", text);
       const storage = place.open();
