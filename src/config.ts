@@ -10,7 +10,12 @@ export const environment = [
     meaning: "the state directory: archives and whatever else fold keeps go here",
   },
   { name: "LOCAL_STATE_DIR", initial: "fold_state", meaning: "the same, where FOLD_STATE_DIR is not set" },
-  { name: "STORAGE_BACKEND", initial: "local", meaning: "where jobs and archives are kept: local or cloud" },
+  { name: "STORAGE_BACKEND", initial: "local", meaning: "where jobs and archives are kept: local, cloud or spaces" },
+  {
+    name: "INPUT_FILE",
+    initial: "none",
+    meaning: "without coordination: the key of the text in the input bucket that this worker folds",
+  },
   {
     name: "WORKER_ID",
     initial: "the machine's name",
@@ -198,6 +203,11 @@ function needAll(names: readonly VariableName[]): void {
     `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} not set`,
     `set ${[...(isDatabase ? [database] : []), ...(isSpaces ? [spaces] : [])].join(", and ")}; \`fold help environment\` describes the variables`,
   );
+}
+
+/** The text that a worker without coordination is to fold, as the environment says; null where it does not. */
+export function readInputFile(): string | null {
+  return read("INPUT_FILE") ?? null;
 }
 
 /**

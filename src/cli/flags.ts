@@ -51,7 +51,11 @@ export function repeated<T>(description: string, placeholder: string, parse: (te
 }
 
 /** An option whose value is one of a few words. */
-export function oneOf<T extends string>(description: string, choices: readonly T[], initial: T): Flag<T> {
+export function oneOf<T extends string, I extends T | null>(
+  description: string,
+  choices: readonly T[],
+  initial: I,
+): Flag<T | I> {
   const parse = (text: string): T => {
     const found = choices.find((choice) => choice === text);
     return found ?? refuse(text, `one of ${choices.join(", ")}`);

@@ -1,4 +1,5 @@
-import { readFleetConfig, readWorkConfig, type WorkConfig } from "../config.ts";
+import type { FoldOptions } from "../archive/manifest.ts";
+import { readFleetConfig, readSpacesConfig, readWorkConfig, type WorkConfig } from "../config.ts";
 import { parseAddress } from "../db/connection.ts";
 import { createStorage, parseBackend, type StorageConfig } from "../storage/create-storage.ts";
 import type { Storage } from "../storage/port.ts";
@@ -10,11 +11,18 @@ export interface StorageFlags {
   readonly stateDir: string | null;
 }
 
+/** What a worker without coordination is told to fold, and how. */
+export interface Assigned {
+  readonly inputs: readonly string[];
+  readonly options: FoldOptions;
+}
+
 /** Where jobs are kept, as options and environment say. */
 export function storageConfig(
   { storageBackend, stateDir }: StorageFlags,
   io: CommandIo,
   work: WorkConfig = readWorkConfig(storageBackend),
+  assigned: Assigned | null = null,
 ): StorageConfig {
   const backend = parseBackend(work.backend, storageBackend === null ? "STORAGE_BACKEND" : "--storage-backend");
   const { grace_ms, whole_below_bytes } = work;
@@ -28,6 +36,11 @@ export function storageConfig(
       // A URL that is none is told here, before anything is begun.
       parseAddress(databaseUrl);
       return { backend, databaseUrl, spaces, buckets, cacheDir, cacheSize_bytes, grace_ms };
+    }
+    case "spaces": {
+      const { buckets, cacheDir, cacheSize_bytes, ...spaces } = readSpacesConfig();
+      const { inputs, options } = assigned ?? { inputs: [], options: { max_dims: 2, min_volume: 1, shard: null } };
+      return { backend, spaces, buckets, cacheDir, cacheSize_bytes, inputs, options, grace_ms };
     }
   }
 }

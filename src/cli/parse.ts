@@ -36,6 +36,7 @@ function modernised(argv: readonly string[]): readonly string[] {
   const [first, ...rest] = argv;
   const [mode, others] = first === "--mode" ? [rest[0], rest.slice(1)] : [/^--mode=(.*)$/.exec(first ?? "")?.[1], rest];
   if (mode === undefined) return argv;
+  if (mode === "cloud-worker") return ["worker", "--backend", "spaces", ...others];
   if (mode === "continuous" || mode === "one-shot") return ["worker", "--mode", mode, ...others];
   return ["work", "--storage-backend", mode, ...others];
 }

@@ -178,8 +178,9 @@ function conclude(summary: WorkSummary, request: WorkRequest, flags: WorkerFlags
   }
   const problems = problemsOf(summary, request.budget_bytes);
   if (problems.length === 0) return 0;
-  const hint =
-    failed > 0 ? "`fold status` tells why; `fold retry` tries again" : "give --memory, or look at `fold status`";
+  const isAlone = request.storage.backend === "spaces";
+  const retry = isAlone ? "the same command tries again" : "`fold status` tells why; `fold retry` tries again";
+  const hint = failed > 0 ? retry : `give --memory${isAlone ? "" : ", or look at `fold status`"}`;
   throw new FoldError("partial", problems.join("; "), hint);
 }
 

@@ -73,6 +73,7 @@ function inputFolder(config: StorageConfig): string {
     case "local":
       return layoutOf(config.stateDir).input;
     case "cloud":
+    case "spaces":
       throw new FoldError(
         "usage",
         "pieces are staged in a state directory, not in the cloud",

@@ -3,14 +3,16 @@ import type { CloudConfig } from "./cloud/cloud-config.ts";
 import { CloudStorage } from "./cloud/cloud-storage.ts";
 import { LocalStorage } from "./local/local-storage.ts";
 import type { Storage } from "./port.ts";
+import type { SpacesConfig } from "./spaces/spaces-config.ts";
+import { SpacesStorage } from "./spaces/spaces-storage.ts";
 
 /** The storage backends, by the names that users give them. */
-export const backends = ["local", "cloud"] as const;
+export const backends = ["local", "cloud", "spaces"] as const;
 
 export type Backend = (typeof backends)[number];
 
 /** Which storage, and where: plain data, so that a thread can make the same storage for itself. */
-export type StorageConfig = LocalConfig | CloudConfig;
+export type StorageConfig = LocalConfig | CloudConfig | SpacesConfig;
 
 /** A state directory. */
 export interface LocalConfig {
@@ -30,6 +32,8 @@ export function createStorage(config: StorageConfig): Storage {
       return new LocalStorage({ ...config, folder: config.stateDir });
     case "cloud":
       return new CloudStorage(config);
+    case "spaces":
+      return new SpacesStorage(config);
   }
 }
 
@@ -42,11 +46,5 @@ export function createStorage(config: StorageConfig): Storage {
 export function parseBackend(name: string, origin: string): Backend {
   const backend = backends.find((known) => known === name);
   if (backend !== undefined) return backend;
-  const hint = planned.has(name)
-    ? `this version of fold has ${backends.join(", ")}`
-    : `give one of ${backends.join(", ")}`;
-  throw new FoldError("usage", `${origin} cannot be ${JSON.stringify(name)}`, hint);
+  throw new FoldError("usage", `${origin} cannot be ${JSON.stringify(name)}`, `give one of ${backends.join(", ")}`);
 }
-
-/** Names that users may know already. */
-const planned: ReadonlySet<string> = new Set(["spaces"]);
