@@ -28,6 +28,11 @@ export class CorpusBuilder {
   private readonly ids = new Map<string, number>();
   private readonly sentences = new Map<string, Int32Array>();
 
+  /** How many distinct sentences there are so far. */
+  get size(): number {
+    return this.sentences.size;
+  }
+
   /** Add every sentence of a decoded text. */
   addText(text: string): this {
     eachSentence(text, (words) => this.addSentence(words));

@@ -1,7 +1,7 @@
 import { decodeChunk } from "../archive/chunk.ts";
 import { encodeInterner } from "../archive/interner.ts";
 import { formatLineage, type Lineage, parseLineage } from "../archive/lineage.ts";
-import { type ChunkEntry, type FoldOptions, type Manifest, type Source, sha256 } from "../archive/manifest.ts";
+import { type ChunkEntry, type FoldOptions, type Source, sha256 } from "../archive/manifest.ts";
 import type { Archive } from "../archive/reader.ts";
 import { type ArchiveIdentity, ArchiveWriter, type WrittenArchive } from "../archive/writer.ts";
 import { compareUtf8 } from "../core/compare.ts";
@@ -9,23 +9,25 @@ import { type Corpus, CorpusBuilder } from "../core/corpus.ts";
 import { FoldError } from "../errors.ts";
 
 /** What a merge comes to, before any of it is done. */
-export interface MergePlan extends Omit<ArchiveIdentity, "name"> {
+export interface MergePlan<T = Archive> extends Omit<ArchiveIdentity, "name"> {
   /** A name made of the names of the parts. */
   readonly defaultName: string;
   readonly corpus: Corpus;
   /** SHA-256 of the sentences, encoded. */
   readonly sentences: string;
   /** Archives whose chunks are, side by side, all chunks of the result; null when it has to be folded. */
-  readonly copyFrom: readonly Archive[] | null;
+  readonly copyFrom: readonly T[] | null;
 }
 
 /** One text or union among the archives to be merged: a whole archive, or all shards of one. */
-interface Part {
+interface Part<T> {
   readonly name: string;
   readonly lineage: Lineage;
   readonly sources: readonly Source[];
   readonly sentences: string;
-  readonly archives: readonly Archive[];
+  readonly shards: number | null;
+  /** By the numbers of the shards; a whole archive is number 1. */
+  readonly archives: Map<number, T>;
 }
 
 const LONGEST_DEFAULT_NAME = 60;
@@ -38,25 +40,106 @@ const LONGEST_DEFAULT_NAME = 60;
  * @throws FoldError `usage` when the archives do not go together, with what is missing
  */
 export async function planMerge(archives: readonly Archive[]): Promise<MergePlan> {
-  const options = commonOptions(archives);
-  const parts = gatherParts(archives);
-  const builder = new CorpusBuilder();
-  for (const part of parts) builder.addCorpus(await part.archives[0].corpus());
-  const corpus = builder.build();
-  const sentences = sha256(encodeInterner(corpus));
-  const same = parts.find((part) => part.sentences === sentences);
-  const [first] = parts;
-  const lineage: Lineage = parts.length === 1 ? first.lineage : { kind: "merge", parts: parts.map((p) => p.lineage) };
-  const joined = parts.map((part) => part.name).join("+");
-  return {
-    defaultName: joined.length <= LONGEST_DEFAULT_NAME ? joined : `merged-${sentences.slice(0, 12)}`,
-    lineage: formatLineage(lineage),
-    sources: parts.flatMap((part) => part.sources),
-    options,
-    corpus,
-    sentences,
-    copyFrom: same?.archives ?? null,
-  };
+  const planner = new MergePlanner<Archive>();
+  for (const archive of archives) await planner.add(archive, archive);
+  return planner.plan();
+}
+
+/**
+ * Plans a merge from archives that are looked at one after the other, and need not stay open.
+ *
+ * @typeParam T what stands for an archive that may be needed again
+ */
+export class MergePlanner<T> {
+  private readonly builder = new CorpusBuilder();
+  private readonly parts = new Map<string, Part<T>>();
+  /** Those that unions among the parts are made of. */
+  private readonly texts = new Set<string>();
+  private first: { readonly path: string; readonly options: FoldOptions } | null = null;
+
+  /** Add an archive: its sentences are read now. */
+  async add(archive: Archive, handle: T): Promise<void> {
+    const { interner, options, name, sources, lineage: text } = archive.manifest;
+    this.checkOptions(archive);
+    const { shard } = options;
+    const key = shard === null ? `archive ${this.parts.size}` : `${interner.sha256} of ${shard.of}`;
+    const known = this.parts.get(key);
+    if (known !== undefined) {
+      known.archives.set(shard?.number ?? 1, handle);
+      return;
+    }
+    this.builder.addCorpus(await archive.corpus());
+    const parsed = parseLineage(text);
+    const lineage = parsed.kind === "shard" ? parsed.of : parsed;
+    if (lineage.kind === "merge") for (const leaf of textsOf(lineage)) this.texts.add(leaf);
+    const archives = new Map([[shard?.number ?? 1, handle]]);
+    const shards = shard?.of ?? null;
+    this.parts.set(key, { name, lineage, sources, sentences: interner.sha256, shards, archives });
+  }
+
+  /** Whether an archive's texts are all in unions that were added before, with all their sentences: it changes nothing. */
+  async hasAll(archive: Archive): Promise<boolean> {
+    if (!textsOf(parseLineage(archive.manifest.lineage)).every((text) => this.texts.has(text))) return false;
+    const before = this.builder.size;
+    this.builder.addCorpus(await archive.corpus());
+    // What was added will be added again, with its lineage.
+    return this.builder.size === before;
+  }
+
+  /** @throws FoldError `usage` when shards are missing, or nothing was added */
+  plan(): MergePlan<T> {
+    const parts = [...this.parts.values()];
+    for (const part of parts) refuseMissing(part);
+    const [first] = parts;
+    if (first === undefined || this.first === null) {
+      throw new FoldError("usage", "there is nothing to merge", "give archives");
+    }
+    const corpus = this.builder.build();
+    const sentences = sha256(encodeInterner(corpus));
+    const same = parts.find((part) => part.sentences === sentences);
+    const lineage: Lineage = parts.length === 1 ? first.lineage : { kind: "merge", parts: parts.map((p) => p.lineage) };
+    const joined = parts.map((part) => part.name).join("+");
+    const { max_dims, min_volume } = this.first.options;
+    return {
+      defaultName: joined.length <= LONGEST_DEFAULT_NAME ? joined : `merged-${sentences.slice(0, 12)}`,
+      lineage: formatLineage(lineage),
+      sources: parts.flatMap((part) => part.sources),
+      options: { max_dims, min_volume, shard: null },
+      corpus,
+      sentences,
+      copyFrom: same === undefined ? null : [...same.archives.values()],
+    };
+  }
+
+  private checkOptions({ path, manifest: { options } }: Archive): void {
+    this.first ??= { path, options };
+    const { max_dims, min_volume } = this.first.options;
+    if (options.max_dims === max_dims && options.min_volume === min_volume) return;
+    const describe = ({ max_dims: dims, min_volume: volume }: FoldOptions) =>
+      `--max-dims ${dims ?? "all"} --min-volume ${volume}`;
+    throw new FoldError(
+      "usage",
+      `${this.first.path} was folded with ${describe(this.first.options)}, ${path} with ${describe(options)}`,
+      "fold both with the same options, then merge",
+    );
+  }
+}
+
+/** The names of the texts in a lineage. */
+function textsOf(lineage: Lineage): string[] {
+  if (lineage.kind === "text") return [lineage.name];
+  return lineage.kind === "shard" ? textsOf(lineage.of) : lineage.parts.flatMap(textsOf);
+}
+
+function refuseMissing<T>({ name, shards, archives }: Part<T>): void {
+  if (shards === null || archives.size === shards) return;
+  const missing = Array.from({ length: shards }, (_, i) => i + 1).filter((number) => !archives.has(number));
+  const list = missing.map((number) => `${number}/${shards}`).join(", ");
+  throw new FoldError(
+    "usage",
+    `of the ${shards} shards of ${name} these are missing: ${list}`,
+    "shards can be merged when all of them are there: fold the missing ones with --shard",
+  );
 }
 
 /** Write the archive of a merge whose chunks are all there. */
@@ -96,64 +179,4 @@ async function* inOrderOfTheWalk(archives: readonly Archive[]): AsyncGenerator<[
 
 function compareStarts({ start: a }: ChunkEntry, { start: b }: ChunkEntry): number {
   return compareUtf8(a[0], b[0]) || compareUtf8(a[1], b[1]) || a[2] - b[2];
-}
-
-function commonOptions(archives: readonly Archive[]): FoldOptions {
-  const [first, ...others] = archives;
-  const { max_dims, min_volume } = first.manifest.options;
-  for (const other of others) {
-    const options = other.manifest.options;
-    if (options.max_dims === max_dims && options.min_volume === min_volume) continue;
-    const describe = ({ max_dims: dims, min_volume: volume }: FoldOptions) =>
-      `--max-dims ${dims ?? "all"} --min-volume ${volume}`;
-    throw new FoldError(
-      "usage",
-      `${first.path} was folded with ${describe(first.manifest.options)}, ${other.path} with ${describe(options)}`,
-      "fold both with the same options, then merge",
-    );
-  }
-  return { max_dims, min_volume, shard: null };
-}
-
-/** Put the shards of each text together; every other archive is a part of its own. */
-function gatherParts(archives: readonly Archive[]): Part[] {
-  const families = new Map<string, Archive[]>();
-  archives.forEach((archive, number) => {
-    const { options, interner } = archive.manifest;
-    const key = options.shard === null ? `archive ${number}` : `${interner.sha256} of ${options.shard.of}`;
-    families.set(key, [...(families.get(key) ?? []), archive]);
-  });
-  return [...families.values()].map((family) =>
-    isShard(family[0].manifest) ? joinShards(family) : wholePart(family[0]),
-  );
-}
-
-const isShard = (manifest: Manifest) => manifest.options.shard !== null;
-
-function wholePart(archive: Archive): Part {
-  const { name, sources, interner, lineage } = archive.manifest;
-  return { name, lineage: parseLineage(lineage), sources, sentences: interner.sha256, archives: [archive] };
-}
-
-function joinShards(family: readonly Archive[]): Part {
-  const byNumber = new Map(family.map((archive) => [archive.manifest.options.shard?.number ?? 0, archive]));
-  const { manifest } = family[0];
-  const count = manifest.options.shard?.of ?? 0;
-  const missing = Array.from({ length: count }, (_, i) => i + 1).filter((number) => !byNumber.has(number));
-  if (missing.length > 0) {
-    const list = missing.map((number) => `${number}/${count}`).join(", ");
-    throw new FoldError(
-      "usage",
-      `of the ${count} shards of ${manifest.name} these are missing: ${list}`,
-      "shards can be merged when all of them are there: fold the missing ones with --shard",
-    );
-  }
-  const lineage = parseLineage(manifest.lineage);
-  return {
-    name: manifest.name,
-    lineage: lineage.kind === "shard" ? lineage.of : lineage,
-    sources: manifest.sources,
-    sentences: manifest.interner.sha256,
-    archives: [...byNumber.values()],
-  };
 }
