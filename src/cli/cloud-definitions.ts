@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { collectDefinition } from "./collect-definition.ts";
 import type { CommandDefinition } from "./command.ts";
 import {
   archiveName,
@@ -169,6 +170,7 @@ export const cloudDefinitions: readonly CommandDefinition[] = [
     examples: [["gc --dry-run", "what workers that died have left"]],
     load: () => import("./gc.ts"),
   },
+  collectDefinition,
 ];
 
 export type SubmitFlags = FlagValues<typeof submitFlags>;

@@ -29,6 +29,8 @@ export interface FoldSettings {
   readonly keptThreads?: WalkThreads;
   /** Folder for the archive; null for none. */
   readonly folder: string | null;
+  /** Where in it, if not under the archive's name. */
+  readonly path?: string;
   readonly fresh: boolean;
   readonly quiet: boolean;
   readonly json: boolean;
@@ -84,7 +86,7 @@ export async function foldInput(input: FoldInput, settings: FoldSettings, io: Co
       ...input,
       threads,
       ...(settings.keptThreads === undefined ? {} : { keptThreads: settings.keptThreads }),
-      archive: settings.folder === null ? null : archivePath(input, settings.folder),
+      archive: settings.folder === null ? null : (settings.path ?? archivePath(input, settings.folder)),
       fresh: settings.fresh,
       signal,
       onPlan: ({ tasks, resumed }) => {
