@@ -2,8 +2,10 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { Archive } from "../../src/archive/reader.ts";
+import { Cache } from "../../src/s3/cache.ts";
 import { type ArchiveFacts, factsOf, fromMetadata, toMetadata } from "../../src/storage/spaces/archive-facts.ts";
 import { jobId, keyPart, keyPartOf, nameOfInput, newArchiveKey, timeOf } from "../../src/storage/spaces/keys.ts";
+import { ResultArchives } from "../../src/storage/spaces/result-archives.ts";
 import { temporaryBucket } from "../support/spaces.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { writeTinyArchive } from "./place.ts";
@@ -56,6 +58,16 @@ test.each(["x".repeat(1000), "文".repeat(300)])(
     expect(fromMetadata({ ...metadata, ...whole })).toEqual(expected);
   },
 );
+
+test("the whole of what was cut is read from the archive", async () => {
+  const lineage = `(${Array.from({ length: 100 }, (_, i) => `"text-${i}"`).join(" ")})`;
+  const manifest = await manifestOf("union", lineage);
+  const facts = factsOf(manifest, "union.shard", "b".repeat(64), { input: "x.txt", input_sha256: "a".repeat(64) });
+  const archives = new ResultArchives(bucket, new Cache(join(folder, "cache"), 1 << 20));
+  await archives.put("union_20260101T000000000Z_00000000.tar.zst", join(folder, "archive.tar.zst"), facts);
+  const [found] = await archives.all();
+  expect(found?.facts).toMatchObject({ lineage, input: "x.txt", version: facts.version, orthos: 0 });
+});
 
 test("metadata of others is no facts", async () => {
   const { metadata } = await factsFor("book", '"book"');

@@ -66,6 +66,15 @@ export function toMetadata(facts: ArchiveFacts, manifest: Manifest): Record<stri
   };
 }
 
+/** The facts that are nowhere but in the metadata; empty where they are not there, or not whole. */
+export function saidOnly(metadata: Readonly<Record<string, string>>) {
+  return {
+    input: decode(metadata["fold-input"] ?? CUT) ?? "",
+    input_sha256: metadata["fold-input-sha256"] ?? "",
+    version: metadata["fold-version"] ?? "",
+  };
+}
+
 /** Facts as the metadata of an object has them; null where they are not all there, or not whole. */
 export function fromMetadata(metadata: Readonly<Record<string, string>>): ArchiveFacts | null {
   const options = parseOptions(metadata["fold-options"] ?? "");
@@ -76,11 +85,10 @@ export function fromMetadata(metadata: Readonly<Record<string, string>>): Archiv
   if (name === null || lineage === null || input === null) return null;
   const [tar_sha256, content_sha256, sentences_sha256] = hashes as [string, string, string];
   return {
-    ...{ name, lineage, input, options, tar_sha256, content_sha256, sentences_sha256 },
+    ...{ name, lineage, options, tar_sha256, content_sha256, sentences_sha256 },
     orthos: Number(counts[1]),
     sentences_bytes: Number(counts[2]),
-    input_sha256: metadata["fold-input-sha256"] ?? "",
-    version: metadata["fold-version"] ?? "",
+    ...saidOnly(metadata),
   };
 }
 

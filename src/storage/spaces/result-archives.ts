@@ -5,7 +5,7 @@ import type { Bucket } from "../../s3/bucket.ts";
 import type { Cache } from "../../s3/cache.ts";
 import type { CallOptions } from "../../s3/place.ts";
 import { describeArchive } from "../describe-archive.ts";
-import { type ArchiveFacts, factsOf, fromMetadata, toMetadata } from "./archive-facts.ts";
+import { type ArchiveFacts, factsOf, fromMetadata, saidOnly, toMetadata } from "./archive-facts.ts";
 import { keyPart, keyPartOf, timeOf } from "./keys.ts";
 import { withTemporaryFolder } from "./temporary-folder.ts";
 
@@ -23,7 +23,11 @@ export interface ArchiveObject {
 }
 
 /** An object in the bucket that does not say, or not wholly, what archive it is. */
-export type UnknownObject = Omit<ArchiveObject, "facts"> & { readonly facts: null };
+export interface UnknownObject extends Omit<ArchiveObject, "facts"> {
+  readonly facts: null;
+  /** What it says, and an archive itself could not. */
+  readonly said: ReturnType<typeof saidOnly>;
+}
 
 /** The archives in a bucket, each described by its own metadata. */
 export class ResultArchives {
@@ -91,14 +95,15 @@ export class ResultArchives {
   async fetch(object: ArchiveObject | UnknownObject, path: string, signal?: AbortSignal): Promise<ArchiveObject> {
     const { key, sha256, facts } = object;
     const half = `${path}.part`;
-    const download = async () => void (await this.bucket.getFile(key, half, { signal }));
+    const download = async () => void (await this.bucket.getFile(key, half, { signal, isToSync: false }));
     try {
       if (sha256 === null) await download();
       else await this.cache.take(sha256, half, download);
-      const known = await describe(half, key, object.facts);
+      const known = await describe(half, key, object.facts ?? object.said);
       if (facts !== null && facts.tar_sha256 !== known.tar_sha256) throw noArchive(key, "it is another than it says");
       await rename(half, path);
-      return { ...object, facts: known };
+      const { size_bytes, made_ms } = object;
+      return { key, size_bytes, made_ms, sha256, facts: known };
     } finally {
       await rm(half, { force: true });
     }
@@ -113,7 +118,10 @@ export class ResultArchives {
     const info = await this.bucket.head(key, options);
     if (info === null) return null;
     const { size_bytes, sha256, metadata } = info;
-    return { key, size_bytes, made_ms: timeOf(key) ?? info.modified_ms, sha256, facts: fromMetadata(metadata) };
+    const made_ms = timeOf(key) ?? info.modified_ms;
+    const facts = fromMetadata(metadata);
+    if (facts === null) return { key, size_bytes, made_ms, sha256, facts, said: saidOnly(metadata) };
+    return { key, size_bytes, made_ms, sha256, facts };
   }
 }
 
@@ -124,12 +132,12 @@ function distinct(found: readonly ArchiveObject[]): ArchiveObject[] {
   return [...byTar.values()];
 }
 
-async function describe(file: string, key: string, said: ArchiveFacts | null): Promise<ArchiveFacts> {
+async function describe(file: string, key: string, said: ReturnType<typeof saidOnly>): Promise<ArchiveFacts> {
   try {
     const { name, tar_sha256 } = await describeArchive(file);
     const archive = await Archive.open(file);
     try {
-      const { input = "", input_sha256 = "", version = "" } = said ?? {};
+      const { input, input_sha256, version } = said;
       return { ...factsOf(archive.manifest, name, tar_sha256, { input, input_sha256 }), version };
     } finally {
       archive.close();

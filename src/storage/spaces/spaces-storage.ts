@@ -131,8 +131,19 @@ export class SpacesStorage implements Storage {
       }
       state.tidy(attempt.id);
     });
-    const named = listNamed(await this.archives.named(entry.name));
-    return named.find(({ tar_sha256 }) => tar_sha256 === entry.tar_sha256) ?? entry;
+    return await this.listedAs(entry);
+  }
+
+  /** An archive that was uploaded, with the number that others of its name leave it. */
+  private async listedAs(entry: ArchiveEntry): Promise<ArchiveEntry> {
+    try {
+      const named = listNamed(await this.archives.named(entry.name));
+      return named.find(({ tar_sha256 }) => tar_sha256 === entry.tar_sha256) ?? entry;
+    } catch (error) {
+      // The job is done. A key that may only write cannot look.
+      if (error instanceof FoldError) return entry;
+      throw error;
+    }
   }
 
   async abandonJob(attempt: Attempt, keepsWork: boolean): Promise<void> {
