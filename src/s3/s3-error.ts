@@ -119,7 +119,8 @@ const tlsProblem = /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|ERR_TLS/;
 
 function noAnswer(error: unknown, code: string | undefined): Explanation {
   if (code !== undefined && tlsProblem.test(code)) {
-    const hint = "check DO_SPACES_ENDPOINT, or give the machine the certificate of its issuer";
+    const hint =
+      "check DO_SPACES_ENDPOINT; NODE_EXTRA_CA_CERTS=FILE names the certificate of an issuer that this machine does not know";
     return { code: "refused", what: `the certificate is not to be trusted (${code})`, hint };
   }
   // A mistake in a program is no weather.

@@ -172,6 +172,7 @@ test.if(canMakeUsers)(`a worker that is locked out in the middle of a job${note}
     const { exit, stdout, stderr } = await ended;
     // Its heartbeats are told as missed, by a thread of their own; in the end it knows that it is refused.
     expect([exit, stderr]).toEqual([4, expect.stringContaining("user or password refused")]);
+    expect(stderr).toContain("event=missed");
     expect(secretsIn(stdout + stderr, secrets)).toEqual([]);
     expect(secretsIn((await processes.end()).join("\n"), secrets)).toEqual([]);
   });

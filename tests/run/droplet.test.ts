@@ -8,6 +8,7 @@ import { newDatabase } from "../support/database.ts";
 import { FakeDoctl } from "../support/fake-doctl.ts";
 import { projectFile, publish, ReleaseServer } from "../support/release.ts";
 import { samplePath } from "../support/sample.ts";
+import { ProcessList, secretsIn } from "../support/secrets.ts";
 import { spaces, temporaryBucket } from "../support/spaces.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -34,6 +35,7 @@ test("a job that was submitted is worked off by a droplet's user-data", async ()
   const submitted = await call(["submit", samplePath, "--shards", "2", "--name", "log"], { env: settings });
   expect(submitted).toMatchObject({ exit: 0 });
 
+  const processes = new ProcessList();
   const doctl = new FakeDoctl(join(folder, "doctl"));
   const envFile = join(folder, "worker.env");
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
@@ -67,9 +69,13 @@ test("a job that was submitted is worked off by a droplet's user-data", async ()
   const [stdout, stderr, exit] = await Promise.all([droplet.stdout.text(), droplet.stderr.text(), droplet.exited]);
   expect([exit, stderr]).toEqual([0, expect.stringContaining("worker.sh: the worker ended with exit code 0\n")]);
   expect(existsSync(join(home, "off"))).toBe(true);
-  for (const secret of [spaces.secretKey, new URL(settings.DATABASE_URL).password].filter(Boolean)) {
-    expect(stdout + stderr).not.toContain(secret);
+  // Neither told nor to be seen by others while it ran, from the script that makes droplets to the worker.
+  const secrets = { key: spaces.secretKey, password: new URL(settings.DATABASE_URL).password || "none at all" };
+  const commandLines = await processes.end();
+  for (const program of ["spawn_workers.sh", "user-data", "worker --mode continuous"]) {
+    expect(commandLines.some((line) => line.includes(program))).toBe(true);
   }
+  expect(secretsIn([stdout, stderr, doctl.read("calls"), ...commandLines].join("\n"), secrets)).toEqual([]);
 
   // What the droplet made is what folding the text here gives, to the byte.
   const here = await report(["run", samplePath, "--name", "log", "--out", folder]);
