@@ -21,13 +21,13 @@ function checkups(): readonly ((role: DoctorRole) => Checkup)[] {
 
 /** `fold doctor`: exit code 0 when all is well, 1 when something is wrong. */
 export async function execute({ flags }: CommandArguments<DoctorFlags>, io: CommandIo): Promise<number> {
-  const { output, signal } = io;
+  const { output } = io;
   const told: Told[] = [];
   for (const open of checkups()) {
     const checkup = open(flags.role);
     try {
       for (const check of checkup.checks) {
-        const one = await look(check, told, signal);
+        const one = await look(check, told, io);
         told.push(one);
         if (!flags.json) printOne(one, io);
       }
@@ -47,14 +47,19 @@ export async function execute({ flags }: CommandArguments<DoctorFlags>, io: Comm
   return wrong === 0 ? 0 : 1;
 }
 
-async function look(check: Check, before: readonly Told[], signal: AbortSignal): Promise<Told> {
+async function look(check: Check, before: readonly Told[], { output, signal }: CommandIo): Promise<Told> {
   const reason = before.find(({ name }) => name === check.after);
   if (reason !== undefined && reason.finding?.isGood !== true) {
     return { name: check.name, finding: null, elapsed_ms: 0 };
   }
   const started = performance.now();
-  const finding = await find(check, signal);
+  const finding = named(await find(check, signal), output);
   return { name: check.name, finding, elapsed_ms: Math.round(performance.now() - started) };
+}
+
+/** With our commands under the name that the program was called by. */
+function named({ isGood, what, fix }: Finding, output: CommandIo["output"]): Finding {
+  return { isGood, what: output.named(what), fix: fix === null ? null : output.named(fix) };
 }
 
 async function find(check: Check, signal: AbortSignal): Promise<Finding> {

@@ -1,8 +1,8 @@
 // What a fleet's commands say where the environment does not tell them enough: all that is missing, at once.
 import { expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { call } from "../support/binary.ts";
+import { binary, call } from "../support/binary.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
@@ -60,4 +60,14 @@ test.each(halves)("half of the settings: %j", async (given, message) => {
     expect([exit, stderr]).toEqual([2, expect.stringContaining(`fold: ${message}`)]);
     expect(stdout + stderr).not.toContain("hunter2");
   }
+});
+
+test("the doctor's advice is under the name that the program was called by", async () => {
+  const link = join(folder, "orthofold");
+  symlinkSync(binary, link);
+  const child = Bun.spawn([link, "doctor", "--json"], { env: { ...process.env, ...only({}) }, stderr: "ignore" });
+  const [stdout, exit] = await Promise.all([child.stdout.text(), child.exited]);
+  const { checks } = JSON.parse(stdout) as { checks: { name: string; fix: string }[] };
+  expect([exit, checks.map(({ name }) => name)]).toEqual([1, ["database: settings", "Spaces: settings"]]);
+  for (const { fix } of checks) expect(fix).toContain("`orthofold help environment`");
 });
