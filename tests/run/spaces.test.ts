@@ -140,10 +140,38 @@ describe("a worker of one input", () => {
     await proxy.close();
     expect(refused.exit).toBe(3);
     expect(await alone.archives()).toEqual([]);
+    const left = readdirSync(join(alone.machine("cut-off"), "spaces"), { recursive: true, encoding: "utf8" });
+    expect(left.map((path) => path.replace(/^.*\.free\//, "")).filter((path) => path.startsWith("archive"))).toEqual([
+      "archive.tar.zst",
+    ]);
     const next = await alone.start("cut-off", args).ended;
     // Neither walked nor gone on with: it was whole.
     expect([next.exit, next.stderr.includes("going on")]).toEqual([0, false]);
     expect((await alone.archives())[0]?.facts.tar_sha256).toBe((await expectedOf(...DIMENSIONS)).tar_sha256 as string);
+  });
+
+  test("killed after its upload and before it knew: the next one overwrites that archive", async () => {
+    await alone.clear();
+    await alone.put("log.txt", sampleText);
+    const { promise: isUploaded, resolve } = Promise.withResolvers<void>();
+    let isPut = false;
+    const proxy = await startProxy(spaces.endpoint, ({ method }) => {
+      if (method === "PUT") isPut = true;
+      if (method === "PUT") return { kind: "lose" };
+      if (!isPut) return null;
+      // It asks what became of it.
+      resolve();
+      return { kind: "stall" };
+    });
+    const { child, ended } = alone.start("unlucky", ["--input", "log.txt"], { DO_SPACES_ENDPOINT: proxy.endpoint });
+    await Promise.race([isUploaded, ended]);
+    child.kill("SIGKILL");
+    await ended;
+    await proxy.close();
+    const [first, ...others] = await alone.archives();
+    expect([first?.facts.name, others]).toEqual(["log", []]);
+    expect((await alone.start("unlucky", ["--input", "log.txt"]).ended).exit).toBe(0);
+    expect((await alone.archives()).map(({ key }) => key)).toEqual([first!.key]);
   });
 
   test("mistakes are told with what to do", async () => {

@@ -52,7 +52,8 @@ export class SpacesStorage implements Storage {
     const { spaces, buckets, cacheDir, cacheSize_bytes, options } = config;
     this.connection = new Connection(spaces);
     const cache = new Cache(join(cacheDir, "content"), cacheSize_bytes);
-    const like = [spaces.endpoint, buckets.input, buckets.results, options];
+    // Not the endpoint: there may be two ways to one place, and another place's texts are other versions.
+    const like = [buckets.input, buckets.results, options];
     this.inputs = new InputBucket(new Bucket(this.connection, buckets.input), cache, like);
     this.archives = new ResultArchives(new Bucket(this.connection, buckets.results), cache);
     this.folder = join(cacheDir, "spaces");
