@@ -65,7 +65,11 @@ function explain(error: unknown): readonly [FoldErrorCode, string, string] {
   }
   if (code === "3D000") return ["not_found", "there is no database of that name", "create it, or check DATABASE_URL"];
   if (isConnectionLost(error)) {
-    return ["unreachable", `no connection (${code || message})`, "check that it runs and that host and port are right"];
+    return [
+      "unreachable",
+      `no connection (${code || message})`,
+      "check that it runs, that host and port are right, and that it speaks TLS where sslmode asks for it",
+    ];
   }
   if (NO_SCHEMA.has(code)) return ["schema", message, "run `fold db migrate`; `fold db status` tells what is missing"];
   if (isTlsError(error)) {

@@ -120,6 +120,34 @@ test("a good certificate of another host is refused by verify-full, and by it al
   expect(await failureOf(full)).toMatchObject({ code: "refused" });
 });
 
+test.each(["require", "verify-ca", "verify-full"])(
+  "with %s nothing is told to somebody who says there is no TLS",
+  async (sslmode) => {
+    const heard: Uint8Array[] = [];
+    const listener = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data(socket, bytes) {
+          heard.push(Uint8Array.from(bytes));
+          // To the request for TLS, as a server says that has none.
+          if (heard.length % 2 === 1) socket.write("N");
+          else socket.end();
+        },
+      },
+    });
+    try {
+      const failure = await failureOf(changed({ port: String(listener.port) }, { sslmode }));
+      expect(failure).toMatchObject({ code: "unreachable", hint: expect.stringContaining("sslmode") });
+      expect(heard.length).toBeGreaterThan(0);
+      const text = Buffer.concat(heard).toString("latin1");
+      for (const part of [new URL(url).username, new URL(url).password, "user\0"]) expect(text).not.toContain(part);
+    } finally {
+      listener.stop(true);
+    }
+  },
+);
+
 test("numbers that would not be exact are refused", async () => {
   const database = await connect(url);
   const ask = (number: string) => database.ask((sql) => sql.unsafe(`select ${number}::bigint as number`));
