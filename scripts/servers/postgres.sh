@@ -33,7 +33,7 @@ find_programs() {
 
 install_server() {
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    die "install PostgreSQL 13 or newer (package postgresql), then try again"
+    die "install PostgreSQL 15 or newer (package postgresql), then try again"
   fi
   say "installing postgresql"
   # Debian's package would start a server of its own.
