@@ -139,6 +139,21 @@ test("a job can be looked at, cancelled and retried by its name", async () => {
   });
 });
 
+test("a worker that is told of a bucket which is not there takes no job", async () => {
+  await withFleet(async ({ env, folder }) => {
+    writeFileSync(join(folder, "book.txt"), "one two three. four five.\n");
+    await fold(["submit", "book.txt"], { env, cwd: folder });
+    for (const name of ["INPUT", "RESULTS", "TEMP"]) {
+      const { exit, stderr } = await call(["worker"], {
+        env: { ...env, [`DO_SPACES_BUCKET_${name}`]: "fold-no-such" },
+      });
+      expect([exit, stderr]).toEqual([4, expect.stringContaining("there is no bucket fold-no-such")]);
+    }
+    const [job] = jsonLines(await fold(["jobs", "--json"], { env }));
+    expect([job.status, job.attempt, job.retryCount]).toEqual(["pending", 0, 0]);
+  });
+});
+
 test("no secret is told where the database or the buckets refuse", async () => {
   await withFleet(async ({ env, folder }) => {
     const wrong = new URL(env.DATABASE_URL);

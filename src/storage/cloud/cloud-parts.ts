@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type Database, openDatabase } from "../../db/database.ts";
 import { checkSchema } from "../../db/migrations.ts";
+import { FoldError } from "../../errors.ts";
 import { Bucket } from "../../s3/bucket.ts";
 import { Cache } from "../../s3/cache.ts";
 import { Connection } from "../../s3/connection.ts";
@@ -39,6 +40,20 @@ export class CloudParts {
     }
   }
 
+  /**
+   * Whoever works must have all buckets: with a wrong name of one, every job would fail on it and be put aside.
+   *
+   * @throws FoldError `refused` that names the one which is missing
+   */
+  async checkBuckets(): Promise<void> {
+    const buckets = [this.input, this.results, this.temp];
+    const isThere = await Promise.all(buckets.map(mayBeThere));
+    const missing = buckets.find((_, number) => !isThere[number]);
+    if (missing === undefined) return;
+    const hint = "check DO_SPACES_BUCKET_INPUT, _RESULTS and _TEMP; `fold setup` makes the buckets";
+    throw new FoldError("refused", `there is no bucket ${missing.name}`, hint);
+  }
+
   private async openDatabase(): Promise<Database> {
     const database = await openDatabase({ url: this.config.databaseUrl });
     try {
@@ -55,5 +70,15 @@ export class CloudParts {
     // One that could not be opened has nothing to close.
     const database = await this.opened?.catch(() => null);
     await database?.close();
+  }
+}
+
+/** A key that may not look at a bucket may still be good for the objects in it. */
+async function mayBeThere(bucket: Bucket): Promise<boolean> {
+  try {
+    return await bucket.exists();
+  } catch (error) {
+    if (error instanceof FoldError && error.code === "refused") return true;
+    throw error;
   }
 }

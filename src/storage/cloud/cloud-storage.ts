@@ -42,6 +42,7 @@ export class CloudStorage implements Storage {
   private readonly parts: Parts;
   private readonly archives: BucketArchives;
   private readonly folders: AttemptFolders;
+  private hasBuckets = false;
   /** The archives of attempts under way. */
   private readonly written = new WeakMap<Attempt, Uploaded>();
   /** Attempts that have put parts into the bucket. */
@@ -58,6 +59,8 @@ export class CloudStorage implements Storage {
   async claimNextJob(wanted: JobWanted): Promise<Attempt | null> {
     const { worker, id, merges, most_bytes } = wanted;
     const database = await this.cloud.database();
+    if (!this.hasBuckets) await this.cloud.checkBuckets();
+    this.hasBuckets = true;
     const options = { max_dims: wanted.options.max_dims, min_volume: wanted.options.min_volume, shard: null };
     const limits = most_bytes === undefined ? {} : { most_bytes };
     const claimed = await claimJob(database, {
