@@ -13,7 +13,7 @@ import { GRACE_MS, type Place, usualOptions } from "./place.ts";
 
 /** Buckets of its own and the folder of one machine; each handle is a worker that was told of all texts there are. */
 export class SpacesPlace implements Place {
-  /** They are named one by one to a worker. 5,000 pass as well, in two minutes. */
+  /** They are named one by one to a worker. */
   readonly many = 300;
   readonly scratch: string;
   readonly config: SpacesConfig;
