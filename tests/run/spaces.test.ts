@@ -138,7 +138,7 @@ describe("a worker of one input", () => {
     const args = ["--input", "log.txt", ...DIMENSIONS];
     const refused = await alone.start("cut-off", args, { DO_SPACES_ENDPOINT: proxy.endpoint }).ended;
     await proxy.close();
-    expect(refused.exit).toBe(3);
+    expect(refused.exit).toBe(4);
     expect(await alone.archives()).toEqual([]);
     const left = readdirSync(join(alone.machine("cut-off"), "spaces"), { recursive: true, encoding: "utf8" });
     expect(left.map((path) => path.replace(/^.*\.free\//, "")).filter((path) => path.startsWith("archive"))).toEqual([
