@@ -30,7 +30,8 @@ export async function execute({ parameters, flags }: CommandArguments<MergeFlags
 async function merge(archives: readonly Archive[], flags: MergeFlags, io: CommandIo): Promise<FoldReport> {
   const started = performance.now();
   const plan = await planMerge(archives);
-  const name = flags.name ?? plan.defaultName;
+  // Archives of workers may have folders in their names; the one that is made here is a file.
+  const name = flags.name ?? plan.defaultName.replaceAll("/", "-");
   const input: FoldInput = { ...plan, name };
   const folder = flags.out ?? join(io.config.stateDir, "archives");
   const path = archivePath(input, folder);

@@ -57,6 +57,23 @@ function hasParts(state: string): boolean {
 }
 
 describe("fold work", () => {
+  test("leaves archives that fold merge takes by their names, folders and all", async () => {
+    const small = { "book/1.txt": texts["small/tale.txt"], "book/2.txt": "the old men ran. all sat there." };
+    await withTexts(small, async (state) => {
+      expect((await call(["work", "--quiet", "--state-dir", state])).exit).toBe(0);
+      const merged = await report([
+        "merge",
+        "book/1",
+        "book/2",
+        "--state-dir",
+        state,
+        "--out",
+        join(state, "..", "out"),
+      ]);
+      expect([merged.text, merged.lineage]).toEqual(["book-1+book-2", '("book/1" "book/2")']);
+    });
+  });
+
   test("folds every text into the archive that fold run makes, and empties input/", async () => {
     await withTexts(texts, async (state) => {
       const { exit, stdout } = await call(["work", "--json", "--state-dir", state]);
