@@ -4,7 +4,7 @@
  * A file gets its name by a rename when it is whole; the name is on the disk when the folder is. Which step waits for the
  * disk, and how a test makes one fail, each room decides for itself.
  */
-import { closeSync, fsync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, fsync, fsyncSync, lstatSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
 
@@ -73,6 +73,20 @@ export function makeFolders(path: string, sync: (folder: string) => void = syncF
   if (first === undefined) return;
   const top = resolve(first);
   for (let made = resolve(path); made.length >= top.length; made = dirname(made)) sync(dirname(made));
+}
+
+/**
+ * Make a folder that nobody else can put anything into, or find that it is such a one. For folders below places that all
+ * users of a machine share, where somebody else may have made it first.
+ *
+ * @returns false when it belongs to another user, or others may write to it
+ * @throws the error of the system when it cannot be made
+ */
+export function makePrivateFolder(path: string): boolean {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const info = lstatSync(path);
+  const uid = process.getuid?.();
+  return info.isDirectory() && (uid === undefined || (info.uid === uid && (info.mode & 0o022) === 0));
 }
 
 function openFolder(path: string): number | null {

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
-import { copyFile, link, lstat, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { copyFile, link, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
+import { makePrivateFolder } from "../disk.ts";
 import { FoldError } from "../errors.ts";
 
 /** A copy that somebody was making so long ago will not be finished. */
@@ -32,7 +33,7 @@ export class Cache {
    */
   async take(sha256: string, path: string, fetch: () => Promise<void>): Promise<boolean> {
     if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Error(`${sha256} is no SHA-256 in hex`);
-    const isOurs = await this.isOurs();
+    const isOurs = this.isOurs();
     if (isOurs && (await this.lend(sha256, path))) return true;
     try {
       await fetch();
@@ -46,12 +47,9 @@ export class Cache {
   }
 
   /** Whether the folder is there or can be made, and nobody else can put things into it. */
-  private async isOurs(): Promise<boolean> {
+  private isOurs(): boolean {
     try {
-      await mkdir(this.folder, { recursive: true, mode: 0o700 });
-      const info = await lstat(this.folder);
-      const uid = process.getuid?.();
-      return info.isDirectory() && (uid === undefined || (info.uid === uid && (info.mode & 0o022) === 0));
+      return makePrivateFolder(this.folder);
     } catch {
       // A folder that cannot be used: everything is a miss.
       return false;

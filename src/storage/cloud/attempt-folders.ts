@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fromSystemError } from "../../errors.ts";
+import { ensurePrivate } from "../private-folder.ts";
 
 const NAME = /^([0-9a-f-]{36})\.(\d+)\.[0-9a-f]{8}$/;
 
@@ -28,9 +29,10 @@ export class AttemptFolders {
 
   /** Make the folder of an attempt. */
   make(jobId: string, attempt: number): string {
+    ensurePrivate(this.folder);
     const path = join(this.folder, `${jobId}.${attempt}.${crypto.randomUUID().slice(0, 8)}`);
     try {
-      mkdirSync(path, { recursive: true });
+      mkdirSync(path);
       return path;
     } catch (error) {
       throw fromSystemError(error, "create the folder", path);

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { FoldError, fromSystemError } from "../../errors.ts";
 import type { JobFailure } from "../port.ts";
+import { ensurePrivate } from "../private-folder.ts";
 import { ProcessLock } from "./process-lock.ts";
 
 /**
@@ -224,8 +225,8 @@ function lockPath(folder: string, job: string, number: number): string {
 
 async function open(folder: string): Promise<Database> {
   const { Database } = await import("bun:sqlite");
+  ensurePrivate(folder);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
     const database = new Database(join(folder, "state.db"));
     database.run(`pragma busy_timeout = ${BUSY_MS}`);
     database.run(SCHEMA);
