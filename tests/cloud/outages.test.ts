@@ -12,7 +12,7 @@ import { spaces } from "../support/spaces.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 /** Longer than a statement waits for a database (src/db/database.ts). */
-const AWAY_MS = 35_000;
+const AWAY_MS = 45_000;
 
 const folder = temporaryFolder();
 const databaseUrl = await newDatabase();
