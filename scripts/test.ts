@@ -68,6 +68,8 @@ async function runTests(args: readonly string[], variables: Record<string, strin
       `--timeout=${test_timeout_ms}`,
       "--reporter=junit",
       `--reporter-outfile=${report}`,
+      // Many files wait for servers and disks: two at a time keep two cores busy.
+      "--parallel=2",
       ...args,
     ],
     { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...variables }, signal },
