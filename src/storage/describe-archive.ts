@@ -1,6 +1,7 @@
 import { archiveName } from "../archive/archive-name.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
+import { FoldError } from "../errors.ts";
 import { pathOfName } from "./names.ts";
 import type { ArchiveEntry } from "./port.ts";
 
@@ -23,4 +24,23 @@ export function entryOf(manifest: Manifest, size_bytes: number, tar_sha256: stri
   const { name, options, orthos, lineage, interner } = manifest;
   const sizes = { size_bytes, sentences_bytes: interner.size };
   return { name: pathOfName(archiveName(name, options)), orthos, lineage, options, ...sizes, tar_sha256 };
+}
+
+/**
+ * The same of a file that somebody has just made or fetched: one that is missing is as bad as one that is damaged.
+ *
+ * @throws FoldError `corrupt` or `unreadable`
+ */
+export async function describeWhole(file: string): Promise<ArchiveEntry> {
+  try {
+    return await describeArchive(file);
+  } catch (error) {
+    if (error instanceof FoldError && (error.code === "corrupt" || error.code === "not_found")) throw noArchive(file);
+    throw error;
+  }
+}
+
+/** The error of a file that is no whole archive. */
+export function noArchive(file: string): FoldError {
+  return new FoldError("corrupt", `${file} is no whole archive`, "make it again");
 }

@@ -1,15 +1,15 @@
-import { mkdtemp, rename, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { INTERNER } from "../../archive/manifest.ts";
 import { Archive } from "../../archive/reader.ts";
 import { tarSha256ByFzstd } from "../../archive/second-decoder.ts";
 import type { ArchiveRow } from "../../db/rows.ts";
-import { FoldError, fromSystemError } from "../../errors.ts";
+import { FoldError } from "../../errors.ts";
 import type { Bucket } from "../../s3/bucket.ts";
 import type { Cache } from "../../s3/cache.ts";
-import { describeArchive } from "../describe-archive.ts";
+import { describeWhole, noArchive } from "../describe-archive.ts";
 import type { ArchiveEntry } from "../port.ts";
+import { withTemporaryFolder } from "../temporary-folder.ts";
 import { newArchiveKey } from "./keys.ts";
 
 export interface FetchOptions {
@@ -42,7 +42,7 @@ export class BucketArchives {
    * @throws FoldError `corrupt` for what is no whole archive
    */
   async upload(file: string): Promise<Uploaded> {
-    const entry = await describe(file);
+    const entry = await describeWhole(file);
     if ((await tarSha256ByFzstd(file)) !== entry.tar_sha256) throw noArchive(file);
     const key = newArchiveKey();
     const metadata = { "fold-tar-sha256": entry.tar_sha256 };
@@ -71,7 +71,7 @@ export class BucketArchives {
     else await this.cache.take(known.sha256, half, download);
     try {
       // The hash that came with the object says that it is whole; this one, that it is the one.
-      const found = await describe(half);
+      const found = await describeWhole(half);
       if (found.size_bytes !== size_bytes || found.tar_sha256 !== tarSha256) {
         throw new FoldError("corrupt", `archive ${name} is not what was put there`, "fold its text again");
       }
@@ -83,8 +83,7 @@ export class BucketArchives {
 
   /** The sentences of an archive, encoded. */
   async interner(row: ArchiveRow): Promise<Uint8Array> {
-    const folder = await temporaryFolder();
-    try {
+    return await withTemporaryFolder(async (folder) => {
       const path = join(folder, "archive.tar.zst");
       await this.fetch(row, path);
       const archive = await Archive.open(path);
@@ -93,34 +92,11 @@ export class BucketArchives {
       } finally {
         archive.close();
       }
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-    throw new FoldError("corrupt", `archive ${row.name} has no ${INTERNER}`, "fold its text again");
+      throw new FoldError("corrupt", `archive ${row.name} has no ${INTERNER}`, "fold its text again");
+    });
   }
 
   async remove(keys: readonly string[]): Promise<void> {
     if (keys.length > 0) await this.bucket.remove(keys);
   }
-}
-
-async function temporaryFolder(): Promise<string> {
-  try {
-    return await mkdtemp(join(tmpdir(), "fold-"));
-  } catch (error) {
-    throw fromSystemError(error, "create a folder in", tmpdir());
-  }
-}
-
-async function describe(file: string): Promise<ArchiveEntry> {
-  try {
-    return await describeArchive(file);
-  } catch (error) {
-    if (error instanceof FoldError && (error.code === "corrupt" || error.code === "not_found")) throw noArchive(file);
-    throw error;
-  }
-}
-
-function noArchive(file: string): FoldError {
-  return new FoldError("corrupt", `${file} is no whole archive`, "make it again");
 }

@@ -5,9 +5,9 @@ import type { Bucket } from "../../s3/bucket.ts";
 import type { Cache } from "../../s3/cache.ts";
 import type { CallOptions } from "../../s3/place.ts";
 import { describeArchive } from "../describe-archive.ts";
+import { withTemporaryFolder } from "../temporary-folder.ts";
 import { type ArchiveFacts, factsOf, fromMetadata, saidOnly, toMetadata } from "./archive-facts.ts";
 import { keyPart, keyPartOf, timeOf } from "./keys.ts";
-import { withTemporaryFolder } from "./temporary-folder.ts";
 
 const LOOKS_AT_ONCE = 8;
 

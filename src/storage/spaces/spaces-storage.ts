@@ -9,9 +9,10 @@ import { Bucket } from "../../s3/bucket.ts";
 import { Cache } from "../../s3/cache.ts";
 import { Connection } from "../../s3/connection.ts";
 import { checkChunkName } from "../chunk-name.ts";
-import { describeArchive } from "../describe-archive.ts";
+import { describeWhole, noArchive } from "../describe-archive.ts";
 import type { ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
+import { withTemporaryFolder } from "../temporary-folder.ts";
 import { factsOf } from "./archive-facts.ts";
 import { begin, entriesOf, owned } from "./attempts.ts";
 import { InputBucket, type InputText } from "./input-bucket.ts";
@@ -21,7 +22,6 @@ import { type AttemptState, attemptPath, MachineState } from "./machine-state.ts
 import type { ProcessLock } from "./process-lock.ts";
 import { type ArchiveObject, inTurns, ResultArchives } from "./result-archives.ts";
 import type { SpacesConfig } from "./spaces-config.ts";
-import { withTemporaryFolder } from "./temporary-folder.ts";
 
 /** An archive that an attempt has handed over. */
 interface Written {
@@ -184,7 +184,7 @@ export class SpacesStorage implements Storage {
 
   async writeArchive(attempt: Attempt, file: string): Promise<void> {
     await this.heartbeat(attempt, { share: 0, orthos: 0 });
-    const entry = await describe(file);
+    const entry = await describeWhole(file);
     if ((await tarSha256ByFzstd(file)) !== entry.tar_sha256) throw noArchive(file);
     this.written.set(attempt, { file, entry });
   }
@@ -363,17 +363,4 @@ function noJob(id: string, what: string): FoldError {
     `no job ${id} is ${what} here`,
     "jobs without coordination are known where they run",
   );
-}
-
-async function describe(file: string): Promise<ArchiveEntry> {
-  try {
-    return await describeArchive(file);
-  } catch (error) {
-    if (error instanceof FoldError && (error.code === "corrupt" || error.code === "not_found")) throw noArchive(file);
-    throw error;
-  }
-}
-
-function noArchive(file: string): FoldError {
-  return new FoldError("corrupt", `${file} is no whole archive`, "make it again");
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fromSystemError } from "../../errors.ts";
+import { fromSystemError } from "../errors.ts";
 
 /** Do something with a folder that goes away afterwards. */
 export async function withTemporaryFolder<T>(act: (folder: string) => Promise<T>): Promise<T> {
