@@ -29,7 +29,7 @@ export const environment = [
   },
   {
     name: "FOLD_PARTS_AFTER",
-    initial: "5",
+    initial: "30",
     meaning: "seconds after which a job in the cloud begins to upload its finished parts, for whoever goes on with it",
   },
   {
@@ -164,7 +164,7 @@ export function readWorkConfig(asked: string | null = null): WorkConfig {
     workerId: read("WORKER_ID") ?? hostname(),
     heartbeat_ms,
     grace_ms,
-    partsAfter_ms: secondsOf("FOLD_PARTS_AFTER", 5),
+    partsAfter_ms: secondsOf("FOLD_PARTS_AFTER", 30),
     whole_below_bytes: bytesOf("FOLD_WHOLE_BELOW", 1 << 20),
   };
 }

@@ -14,13 +14,14 @@ if (book === undefined) {
 }
 const RUNS = 3;
 
-function writeTexts(folder: string): void {
+/** @param run part of their names: archives of other runs must not be equal, or they would be joined */
+function writeTexts(folder: string, run: number): void {
   mkdirSync(folder, { recursive: true });
   const all = readFileSync(book, "utf8");
   const size = Number(characters);
   for (let i = 0; i < Number(texts); i++) {
     const from = (i * size) % Math.max(1, all.length - size);
-    writeFileSync(join(folder, `${i}.txt`), all.slice(from, from + size));
+    writeFileSync(join(folder, `${run}-${i}.txt`), all.slice(from, from + size));
   }
 }
 
@@ -48,12 +49,13 @@ const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[v
 const folder = mkdtempSync(join(tmpdir(), "fold-fleet-"));
 const [local, cloud]: [number[], number[]] = [[], []];
 try {
-  writeTexts(join(folder, "texts"));
   for (let i = 0; i < RUNS; i++) {
     const state = join(folder, `state-${i}`);
-    writeTexts(join(state, "input"));
+    const submitted = join(folder, `texts-${i}`);
+    writeTexts(join(state, "input"), i);
+    writeTexts(submitted, i);
     const there = await work("work", "--state-dir", state, "--storage-backend", "local");
-    await run("submit", join(folder, "texts"), "--again", "--quiet");
+    await run("submit", submitted, "--quiet");
     const fleet = await work("worker");
     if (there.jobs !== Number(texts) || fleet.jobs !== Number(texts)) throw new Error("not every text was folded once");
     local.push(there.time_ms);

@@ -35,6 +35,12 @@ export interface ArchiveIdentity {
   readonly options: FoldOptions;
 }
 
+/**
+ * What of a finished archive survives a power cut: the file under its name; its content only, for whoever moves it and
+ * waits for its new name; or nothing, where it leaves the machine before it counts. Each step costs a wait for the disk.
+ */
+export type Durability = "file" | "content" | "none";
+
 /** A finished archive. */
 export interface WrittenArchive {
   readonly path: string;
@@ -65,6 +71,7 @@ export class ArchiveWriter {
     private readonly path: string,
     private readonly identity: ArchiveIdentity,
     private readonly corpus: Corpus,
+    private readonly durability: Durability = "file",
   ) {
     this.temporary = temporaryPath(path);
     try {
@@ -99,7 +106,7 @@ export class ArchiveWriter {
     this.optimal = betterOrtho(this.optimal, head.optimal);
   }
 
-  /** Write what is left, make sure that it is on the disk, and give the archive its name. */
+  /** Write what is left, make sure that as much of it is on the disk as shall be, and give the archive its name. */
   finish(): WrittenArchive {
     const { optimal } = this;
     const line = optimal === null ? "" : `${canonicalLine(optimal)}\n`;
@@ -111,11 +118,11 @@ export class ArchiveWriter {
     const tail = encodeTail(this.frames, tarSha256);
     this.write(tail);
     try {
-      fsyncSync(this.file);
+      if (this.durability !== "none") fsyncSync(this.file);
       closeSync(this.file);
       this.file = -1;
       renameSync(this.temporary, this.path);
-      syncFolder(dirname(this.path));
+      if (this.durability === "file") syncFolder(dirname(this.path));
     } catch (error) {
       throw fromSystemError(error, "write the archive", this.path);
     }

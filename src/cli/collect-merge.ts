@@ -115,7 +115,7 @@ async function make(
       await archives.fetch(one, path, io.signal);
       parts.push(await Archive.open(path));
     }
-    await copyChunks({ ...plan, copyFrom: parts }, parts, input.name, file, io.signal);
+    await copyChunks({ ...plan, copyFrom: parts }, parts, input.name, file, { signal: io.signal });
   } finally {
     for (const archive of parts) {
       archive.close();

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { encodeInterner } from "../archive/interner.ts";
 import { FORMAT_VERSION, type FoldOptions, type Optimal, type Source, sha256 } from "../archive/manifest.ts";
-import { ArchiveWriter, type WrittenArchive } from "../archive/writer.ts";
+import { ArchiveWriter, type Durability, type WrittenArchive } from "../archive/writer.ts";
 import type { Corpus } from "../core/corpus.ts";
 import { betterOrtho, type Ortho } from "../core/optimal.ts";
 import { PhraseIndex } from "../core/phrase-index.ts";
@@ -37,6 +37,8 @@ export interface FoldRequest {
   readonly keptThreads?: WalkThreads;
   /** Where the archive goes; null for none. Finished parts wait in `<archive>.work` until it is whole. */
   readonly archive: string | null;
+  /** Of the archive; left out: `file`. */
+  readonly durability?: Durability;
   /** Throw away what a stopped run left, instead of going on from it. */
   readonly fresh: boolean;
   readonly signal?: AbortSignal;
@@ -176,8 +178,8 @@ class FoldRun {
     numbers: readonly number[],
     spilled: ReadonlyMap<number, SpilledChunk[]>,
   ) {
-    const { archive, corpus } = request;
-    this.writer = archive === null ? null : new ArchiveWriter(archive, request, corpus);
+    const { archive, corpus, durability } = request;
+    this.writer = archive === null ? null : new ArchiveWriter(archive, request, corpus, durability);
     this.weight = numbers.reduce((sum, number) => sum + tasks[number].weight, 0);
     this.queue = new ChunkQueue(numbers, {
       onChunk: ({ orthos, shapes, optimal }) => {

@@ -3,7 +3,7 @@ import { encodeInterner } from "../archive/interner.ts";
 import { formatLineage, type Lineage, parseLineage } from "../archive/lineage.ts";
 import { type ChunkEntry, type FoldOptions, type Source, sha256 } from "../archive/manifest.ts";
 import type { Archive } from "../archive/reader.ts";
-import { type ArchiveIdentity, ArchiveWriter, type WrittenArchive } from "../archive/writer.ts";
+import { type ArchiveIdentity, ArchiveWriter, type Durability, type WrittenArchive } from "../archive/writer.ts";
 import { compareUtf8 } from "../core/compare.ts";
 import { type Corpus, CorpusBuilder } from "../core/corpus.ts";
 import { FoldError } from "../errors.ts";
@@ -148,9 +148,9 @@ export async function copyChunks(
   archives: readonly Archive[],
   name: string,
   path: string,
-  signal?: AbortSignal,
+  { signal, durability }: { readonly signal?: AbortSignal; readonly durability?: Durability } = {},
 ): Promise<WrittenArchive> {
-  const writer = new ArchiveWriter(path, { ...plan, name }, plan.corpus);
+  const writer = new ArchiveWriter(path, { ...plan, name }, plan.corpus, durability);
   try {
     for await (const [entry, bytes] of inOrderOfTheWalk(archives)) {
       if (signal?.aborted) throw new FoldError("interrupted", "stopped before the end", "run the same command again");

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { formatLineage, type Lineage, parseLineage } from "../archive/lineage.ts";
 import { sha256 } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
-import type { ArchiveIdentity } from "../archive/writer.ts";
+import type { ArchiveIdentity, Durability } from "../archive/writer.ts";
 import { type Corpus, corpusOfText } from "../core/corpus.ts";
 import { decodeText } from "../core/text.ts";
 import { FoldError } from "../errors.ts";
@@ -63,7 +63,8 @@ async function mergeArchives(attempt: Attempt, settings: RunSettings): Promise<s
     const identity = { ...plan, name: isText ? plan.defaultName : `merged-${nameHash(plan)}` };
     if (plan.copyFrom === null) return await fold(attempt, identity, plan.corpus, settings);
     const path = archivePath(attempt);
-    await copyChunks(plan, plan.copyFrom, identity.name, path, settings.signal);
+    const { storage, signal } = settings;
+    await copyChunks(plan, plan.copyFrom, identity.name, path, { signal, durability: durabilityFor(storage) });
     return path;
   } finally {
     for (const archive of archives) archive.close();
@@ -91,6 +92,7 @@ async function fold(attempt: Attempt, identity: ArchiveIdentity, corpus: Corpus,
       threads,
       keptThreads,
       archive: path,
+      durability: durabilityFor(storage),
       fresh: false,
       signal,
       onPlan,
@@ -102,6 +104,11 @@ async function fold(attempt: Attempt, identity: ArchiveIdentity, corpus: Corpus,
     await parts?.end(isDone);
   }
   return path;
+}
+
+/** The folder goes with the job: the storage sees to it that what is handed over lasts. */
+function durabilityFor({ keepsFolders }: Storage): Durability {
+  return keepsFolders ? "content" : "none";
 }
 
 /** Whether an attempt before this one had come to its end but for publishing. */

@@ -30,7 +30,7 @@ export interface FileHashes {
 export async function hashFile(file: FileHandle, next: () => void): Promise<FileHashes> {
   const { size: size_bytes } = await file.stat();
   const part_bytes = partBytesOf(size_bytes);
-  const buffer = new Uint8Array(PIECE_BYTES);
+  const buffer = new Uint8Array(Math.min(PIECE_BYTES, size_bytes));
   const sha256 = new Bun.CryptoHasher("sha256");
   const md5s: string[] = [];
   let md5 = new Bun.CryptoHasher("md5");

@@ -40,7 +40,24 @@ export async function describeWhole(file: string): Promise<ArchiveEntry> {
   }
 }
 
+/**
+ * The same of a file that is about to be handed over: decoded to its last byte, because what cannot be read back is not
+ * worth keeping.
+ *
+ * @throws FoldError `corrupt` or `unreadable`
+ */
+export async function describeDecoded(file: string): Promise<ArchiveEntry> {
+  const entry = await describeWhole(file);
+  const archive = await Archive.open(file);
+  try {
+    if ((await archive.decodedTarSha256()) !== entry.tar_sha256) throw noArchive(file);
+  } finally {
+    archive.close();
+  }
+  return entry;
+}
+
 /** The error of a file that is no whole archive. */
-export function noArchive(file: string): FoldError {
+function noArchive(file: string): FoldError {
   return new FoldError("corrupt", `${file} is no whole archive`, "make it again");
 }

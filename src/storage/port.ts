@@ -19,8 +19,8 @@ export interface Storage {
   readonly place: string;
 
   /**
-   * Whether an attempt finds the files of the one before it in its folder. Where it does not, the worker puts aside
-   * what is finished with spillChunk while it goes on.
+   * Whether an attempt finds the files of the one before it in its folder, also after a power cut. Where it does not,
+   * the worker puts aside what is finished with spillChunk while it goes on, and waits for no disk.
    */
   readonly keepsFolders: boolean;
 

@@ -2,12 +2,11 @@ import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { INTERNER } from "../../archive/manifest.ts";
 import { Archive } from "../../archive/reader.ts";
-import { tarSha256ByFzstd } from "../../archive/second-decoder.ts";
 import type { ArchiveRow } from "../../db/rows.ts";
 import { FoldError } from "../../errors.ts";
 import type { Bucket } from "../../s3/bucket.ts";
 import type { Cache } from "../../s3/cache.ts";
-import { describeWhole, noArchive } from "../describe-archive.ts";
+import { describeDecoded, describeWhole } from "../describe-archive.ts";
 import type { ArchiveEntry } from "../port.ts";
 import { withTemporaryFolder } from "../temporary-folder.ts";
 import { newArchiveKey } from "./keys.ts";
@@ -36,14 +35,13 @@ export class BucketArchives {
   ) {}
 
   /**
-   * Upload a finished archive, which is decoded by an independent decoder before: what cannot be read back is not
-   * worth keeping. The file moves into the cache: whoever has made an archive is often the one who merges it.
+   * Upload a finished archive, which is decoded before: what cannot be read back is not worth keeping. The file moves
+   * into the cache: whoever has made an archive is often the one who merges it.
    *
    * @throws FoldError `corrupt` for what is no whole archive
    */
   async upload(file: string): Promise<Uploaded> {
-    const entry = await describeWhole(file);
-    if ((await tarSha256ByFzstd(file)) !== entry.tar_sha256) throw noArchive(file);
+    const entry = await describeDecoded(file);
     const key = newArchiveKey();
     const metadata = { "fold-tar-sha256": entry.tar_sha256 };
     const { sha256 } = await this.bucket.putFile(key, file, { metadata });

@@ -3,13 +3,12 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { INTERNER } from "../../archive/manifest.ts";
 import { Archive } from "../../archive/reader.ts";
-import { tarSha256ByFzstd } from "../../archive/second-decoder.ts";
 import { FoldError, fromSystemError } from "../../errors.ts";
 import { Bucket } from "../../s3/bucket.ts";
 import { Cache } from "../../s3/cache.ts";
 import { Connection } from "../../s3/connection.ts";
 import { checkChunkName } from "../chunk-name.ts";
-import { describeWhole, noArchive } from "../describe-archive.ts";
+import { describeDecoded } from "../describe-archive.ts";
 import type { ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
 import { withTemporaryFolder } from "../temporary-folder.ts";
@@ -184,9 +183,7 @@ export class SpacesStorage implements Storage {
 
   async writeArchive(attempt: Attempt, file: string): Promise<void> {
     await this.heartbeat(attempt, { share: 0, orthos: 0 });
-    const entry = await describeWhole(file);
-    if ((await tarSha256ByFzstd(file)) !== entry.tar_sha256) throw noArchive(file);
-    this.written.set(attempt, { file, entry });
+    this.written.set(attempt, { file, entry: await describeDecoded(file) });
   }
 
   async openArchive(name: string, folder: string): Promise<string> {
