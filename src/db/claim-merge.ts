@@ -32,6 +32,7 @@ type Try = { readonly found: number } & { readonly [K in keyof ClaimedRecord]: C
  * A pair whose merge was put aside stays apart: the failed job, with the same inputs, is what says so.
  */
 export async function claimMerge(database: Database, wanted: MergeWanted): Promise<ClaimedJob | null> {
+  if (!(await mayMerge(database, wanted))) return null;
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const token = crypto.randomUUID();
     const claimed = await database.do<ClaimedJob | "nothing" | "outrun">({
@@ -47,6 +48,27 @@ export async function claimMerge(database: Database, wanted: MergeWanted): Promi
     await Bun.sleep(Math.random() * Math.min(LONGEST_PAUSE_MS, tries));
   }
   return null;
+}
+
+/**
+ * Whether there may be anything to merge. Workers without work ask again and again, and only planning how to choose takes
+ * the database several milliseconds.
+ */
+async function mayMerge(database: Database, { scope }: MergeWanted): Promise<boolean> {
+  const [{ may }] = await database.ask(
+    (sql) => sql<{ may: boolean }[]>`
+      select exists (
+        select from archives where batch is not null and not is_deleted and reserved_by is null
+          and options->>'shard' is null
+        group by batch having count(*) > 1
+      ) or exists (
+        select from archives where family is not null and not is_deleted and reserved_by is null
+        group by family having count(*) >= max((options->'shard'->>'of')::bigint)
+      ) or ${scope === "all"} and exists (
+        select from archives where not is_deleted and reserved_by is null and options->>'shard' is null offset 1
+      ) as may`,
+  );
+  return may;
 }
 
 function attemptMerge(sql: Client, { worker, options, scope, most_bytes }: MergeWanted, token: string) {
