@@ -58,7 +58,8 @@ describe("fold collect", () => {
     const again = await collect("--out", out, "--name", "union", "--remove-duplicates");
     expect(again.end).toMatchObject({ removed: 1, merged: { is_new: false, tar_sha256: end.merged.tar_sha256 } });
     expect((await alone.archives()).map(({ facts }) => facts.name)).toEqual(["a", "b", "c"]);
-    expect(readdirSync(join(alone.machine("collector"), "collect"))).toEqual([]);
+    const left = readdirSync(join(alone.machine("collector"), "collect"));
+    expect(left.filter((name) => !name.endsWith(".lock"))).toEqual([]);
   });
 
   test("into the bucket, again and again: what is merged already is not merged into itself", async () => {

@@ -1,10 +1,10 @@
 import type { Database } from "bun:sqlite";
-import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { FoldError, fromSystemError } from "../../errors.ts";
 import type { JobFailure } from "../port.ts";
 import { ensurePrivate } from "../private-folder.ts";
 import { ProcessLock } from "./process-lock.ts";
+import { fromDatabaseError } from "./sqlite-error.ts";
 
 /**
  * What the workers of one machine know of each other: which attempts are under way here, and what earlier ones have
@@ -98,7 +98,7 @@ export class MachineState {
       database.run("commit");
       return result;
     } catch (error) {
-      throw toFoldError(error, folder);
+      throw fromDatabaseError(error, folder);
     } finally {
       // What was not committed is undone.
       database.close();
@@ -158,8 +158,12 @@ export class MachineState {
     if (held === null) throw new Error(`${lock} is somebody else's`);
     this.locks.set(lock, held);
     const path = attemptPath(this.folder, job, number);
-    const hasWork = older !== null && moved(this.pathOf(older), path);
-    if (!hasWork) mkdirSync(path);
+    const hasWork = older !== null && this.take(older, path);
+    if (!hasWork) {
+      // What a process that was killed here before it was done has left.
+      rmSync(path, { recursive: true, force: true });
+      mkdirSync(path);
+    }
     if (older !== null) this.forget(older);
     const text_sha256 = hasWork ? older.text_sha256 : null;
     const attempt = { job, number, worker, version, text_sha256, archive_key: older?.archive_key ?? null };
@@ -171,21 +175,30 @@ export class MachineState {
   forget(attempt: AttemptState): void {
     const { job, number } = attempt;
     this.database.query("delete from attempts where job = ? and number = ?").run(job, number);
-    rmSync(this.pathOf(attempt), { recursive: true, force: true });
+    for (const path of this.pathsOf(attempt)) rmSync(path, { recursive: true, force: true });
     this.unlock(attempt);
   }
 
   /** Leave an attempt to whoever goes on from it; the paths of the worker that had it lead nowhere. */
   free(attempt: AttemptState): void {
     const freed = { ...attempt, worker: null };
-    moved(this.pathOf(attempt), this.pathOf(freed));
+    isMoved(this.pathsOf(attempt)[0], this.pathsOf(freed)[0]);
     this.setAttempt(freed);
     this.unlock(attempt);
   }
 
-  private pathOf({ job, number, worker }: AttemptState): string {
+  /** Where the folder of an attempt is, and where a process has moved it that was killed before its commit. */
+  private pathsOf({ job, number, worker }: AttemptState): readonly [string, string] {
     const path = attemptPath(this.folder, job, number);
-    return worker === null ? `${path}${FREE}` : path;
+    const freePath = `${path}${FREE}`;
+    return worker === null ? [freePath, path] : [path, freePath];
+  }
+
+  /** Take over the folder of an attempt that nobody is at; false where it was wiped. */
+  private take(older: AttemptState, path: string): boolean {
+    const [usual, moved] = this.pathsOf(older);
+    // Or whoever was killed before its commit has moved it here.
+    return isMoved(usual, path) || isMoved(moved, path) || existsSync(path);
   }
 
   /** Let go of the lock of an attempt that is over. */
@@ -198,15 +211,20 @@ export class MachineState {
 
   /** Remove the folders of a job that no attempt has. */
   tidy(job: string): void {
-    const known = new Set(
-      this.attempts(job).flatMap(({ number, worker }) => {
-        return worker === null ? [`${number}${FREE}`] : [`${number}`, `${number}.lock`];
-      }),
-    );
-    for (const name of namesIn(join(this.folder, job))) {
-      if (!known.has(name)) rmSync(join(this.folder, job, name), { recursive: true, force: true });
+    const attempts = this.attempts(job);
+    const known = new Set<string>();
+    for (const attempt of attempts) {
+      const [usual, moved] = this.pathsOf(attempt);
+      known.add(existsSync(usual) ? usual : moved);
+      if (attempt.worker !== null) known.add(lockPath(this.folder, job, attempt.number));
     }
-    if (known.size === 0) rmSync(join(this.folder, job), { recursive: true, force: true });
+    // See `take`.
+    if (attempts.length > 0) known.add(attemptPath(this.folder, job, this.job(job).number + 1));
+    for (const name of namesIn(join(this.folder, job))) {
+      const path = join(this.folder, job, name);
+      if (!known.has(path)) rmSync(path, { recursive: true, force: true });
+    }
+    if (attempts.length === 0) rmSync(join(this.folder, job), { recursive: true, force: true });
   }
 }
 
@@ -232,11 +250,11 @@ async function open(folder: string): Promise<Database> {
     database.run(SCHEMA);
     return database;
   } catch (error) {
-    throw toFoldError(error, folder);
+    throw fromDatabaseError(error, folder);
   }
 }
 
-function moved(from: string, to: string): boolean {
+function isMoved(from: string, to: string): boolean {
   try {
     renameSync(from, to);
     return true;
@@ -252,14 +270,4 @@ function namesIn(folder: string): string[] {
   } catch {
     return [];
   }
-}
-
-function toFoldError(error: unknown, folder: string): unknown {
-  if (!(error instanceof Error) || error instanceof FoldError || !("code" in error)) return error;
-  if (!String(error.code).startsWith("SQLITE_")) return fromSystemError(error, "write to the folder", folder);
-  if (error.code === "SQLITE_FULL") {
-    return new FoldError("no_space", `cannot write to ${folder}: no space left`, "free some space", error);
-  }
-  const hint = "remove the folder: what is under way there starts anew, and nothing else is lost";
-  return new FoldError("failed", `the state in ${folder} cannot be used: ${error.message}`, hint, error);
 }

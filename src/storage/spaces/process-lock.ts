@@ -1,15 +1,11 @@
 import type { Database } from "bun:sqlite";
-import { rmSync } from "node:fs";
 
 /**
  * A lock that ends with its process, however that ends: the kernel takes it back. A pid in a file would not do, since
  * containers repeat pids; SQLite's lock of a file is the one that Bun brings with it.
  */
 export class ProcessLock {
-  private constructor(
-    private readonly path: string,
-    private readonly holder: Database,
-  ) {}
+  private constructor(private readonly holder: Database) {}
 
   /** Take the lock of a path; null when somebody alive has it. */
   static async take(path: string): Promise<ProcessLock | null> {
@@ -18,7 +14,7 @@ export class ProcessLock {
     try {
       holder.run("pragma busy_timeout = 0");
       holder.run("begin exclusive");
-      return new ProcessLock(path, holder);
+      return new ProcessLock(holder);
     } catch (error) {
       holder.close();
       if (error instanceof Error && "code" in error && error.code === "SQLITE_BUSY") return null;
@@ -33,9 +29,8 @@ export class ProcessLock {
     return lock === null;
   }
 
-  /** Let go of it, and of its file. */
+  /** Let go of it. The file stays: were it removed, whoever has just opened it would hold another lock than the next. */
   release(): void {
-    rmSync(this.path, { force: true });
     this.holder.close();
   }
 }
