@@ -5,7 +5,6 @@ import { FoldError, fromSystemError } from "../errors.ts";
 import { findArchive } from "../jobs/find-archive.ts";
 import { copyChunks, type MergePlan, MergePlanner } from "../jobs/merge-archives.ts";
 import { describeArchive } from "../storage/describe-archive.ts";
-import { factsOf } from "../storage/spaces/archive-facts.ts";
 import { newArchiveKey } from "../storage/spaces/keys.ts";
 import type { ResultArchives } from "../storage/spaces/result-archives.ts";
 import type { Survey, Surveyed } from "../storage/spaces/survey.ts";
@@ -57,7 +56,7 @@ async function planOf(
     if (signal.aborted) throw new FoldError("interrupted", "stopped before the end", "run the same command again");
     try {
       rmSync(path, { force: true });
-      await archives.fetch(one, path, signal);
+      await archives.fetch(one, path, { signal });
       await opened(path, async (archive) => {
         if (await planner.hasAll(archive)) survey.leaveOut(one.key, "it is in a merged archive already");
         else await planner.add(archive, one);
@@ -112,7 +111,7 @@ async function make(
     for (const [number, one] of plan.copyFrom.entries()) {
       const path = join(folder, `chunks-${number}.tar.zst`);
       rmSync(path, { force: true });
-      await archives.fetch(one, path, io.signal);
+      await archives.fetch(one, path, { signal: io.signal });
       parts.push(await Archive.open(path));
     }
     await copyChunks({ ...plan, copyFrom: parts }, parts, input.name, file, { signal: io.signal });
@@ -130,9 +129,8 @@ async function bring(archives: ResultArchives, file: string, io: CommandIo): Pro
   const known = (await archives.named(name)).find(({ facts }) => facts.tar_sha256 === tar_sha256);
   if (known !== undefined) return await collected(file, known.key, false);
   const key = newArchiveKey(name, new Date());
-  const manifest = await opened(file, (archive) => Promise.resolve(archive.manifest));
-  const facts = factsOf(manifest, name, tar_sha256, { input: "", input_sha256: "" });
-  await archives.put(key, file, facts, io.signal);
+  const ofNoText = { input: "", input_sha256: "" };
+  await archives.put(key, file, { name, tar_sha256 }, ofNoText, { signal: io.signal });
   return await collected(file, key, true);
 }
 

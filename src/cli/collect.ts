@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { sha256 } from "../archive/manifest.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { ProcessLock } from "../storage/spaces/process-lock.ts";
-import type { ResultArchives } from "../storage/spaces/result-archives.ts";
+import { isUnusable, type ResultArchives, reasonOf } from "../storage/spaces/result-archives.ts";
 import { withResults } from "../storage/spaces/results.ts";
 import type { SpacesConfig } from "../storage/spaces/spaces-config.ts";
 import { Survey } from "../storage/spaces/survey.ts";
@@ -97,9 +97,12 @@ class Collection {
       for (const object of page) {
         if (object.facts !== null) continue;
         // It has to be read to know what it is.
-        const described = await this.archives.described(object);
-        if (described.length > 0) survey.add(described);
-        else survey.addDamaged(object, "it is no whole archive");
+        try {
+          survey.add([await this.archives.withFacts(object, { signal })]);
+        } catch (error) {
+          if (!isUnusable(error)) throw error;
+          survey.addDamaged(object, reasonOf(object, error));
+        }
       }
     }
   }
@@ -128,7 +131,7 @@ class Collection {
   private async isWhole(survey: Survey, object: Parameters<ResultArchives["fetch"]>[0]): Promise<boolean> {
     const path = join(this.folder, "kept.tar.zst");
     try {
-      await this.archives.fetch(object, path, this.io.signal);
+      await this.archives.fetch(object, path, { signal: this.io.signal });
       return true;
     } catch (error) {
       if (!(error instanceof FoldError) || !["corrupt", "not_found"].includes(error.code)) throw error;

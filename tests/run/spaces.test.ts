@@ -122,8 +122,9 @@ describe("a worker of one input", () => {
       await proxy.close();
     }
     const bucket = `/${alone.input.name}`;
-    // Is it there, which version, of what hash, the bytes; nothing while it folds.
+    // Is there a place for the archive, is the text there, which version, of what hash, the bytes; nothing while it folds.
     expect(folding).toEqual([
+      `HEAD /${alone.results.name}/`,
       ...[`GET ${bucket}/`, `GET ${bucket}/`],
       ...[`HEAD ${bucket}/log.txt`, `HEAD ${bucket}/log.txt`, `GET ${bucket}/log.txt`],
     ]);

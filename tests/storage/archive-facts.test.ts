@@ -64,7 +64,7 @@ test("the whole of what was cut is read from the archive", async () => {
   const manifest = await manifestOf("union", lineage);
   const facts = factsOf(manifest, "union.shard", "b".repeat(64), { input: "x.txt", input_sha256: "a".repeat(64) });
   const archives = new ResultArchives(bucket, new Cache(join(folder, "cache"), 1 << 20));
-  await archives.put("union_20260101T000000000Z_00000000.tar.zst", join(folder, "archive.tar.zst"), facts);
+  await archives.put("union_20260101T000000000Z_00000000.tar.zst", join(folder, "archive.tar.zst"), facts, facts);
   const [found] = await archives.all();
   expect(found?.facts).toMatchObject({ lineage, input: "x.txt", version: facts.version, orthos: 0 });
 });
@@ -90,6 +90,7 @@ test("keys of archives tell name and time, and are different every time", () => 
   expect([keyPartOf(key), timeOf(key)]).toEqual(["novels/a_b", now.getTime()]);
   expect(newArchiveKey("novels/a_b", now)).not.toBe(key);
   expect([keyPartOf("archives/x.tar.zst"), timeOf("archives/x.tar.zst")]).toEqual([null, null]);
+  expect(timeOf("x_99999999T999999999Z_00000000.tar.zst")).toBeNull();
   for (const letter of ["x", "文", "😀"]) {
     const long = newArchiveKey(letter.repeat(1000), now);
     expect(Buffer.byteLength(long)).toBeLessThan(1024);

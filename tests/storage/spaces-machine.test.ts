@@ -3,7 +3,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { claim, finish } from "./place.ts";
+import { describeArchive } from "../../src/storage/describe-archive.ts";
+import { claim, finish, wanted } from "./place.ts";
 import { SpacesPlace } from "./spaces-place.ts";
 
 const text = "one two three. four five six.\n";
@@ -18,6 +19,21 @@ async function newPlace(...names: readonly string[]): Promise<SpacesPlace> {
   for (const name of names) await place.putText(name, text);
   return place;
 }
+
+test("what a worker has done it does not do again because another one is told to, nor waits for that", async () => {
+  const place = await newPlace("book");
+  const [first, second] = [place.open(), place.open()];
+  await finish(first, await claim(first));
+  await second.assign();
+  expect(await first.claimNextJob(wanted())).toBeNull();
+  const attempt = await claim(second);
+  expect(await first.listJobs()).toEqual([]);
+  expect((await second.listJobs()).map(({ state }) => state)).toEqual(["running"]);
+  await finish(second, attempt);
+  // Another text under the same key is another matter.
+  await place.putText("book", "quite another text.\n");
+  await finish(first, await claim(first));
+});
 
 /** What a process has done to the folder of an attempt when it was killed before its commit. */
 const steps: readonly (readonly [string, boolean, string, string])[] = [
@@ -59,4 +75,25 @@ test("a folder that a killed process has left where the next attempt begins is i
   expect([other.number, await second.listChunks(other)]).toEqual([2, []]);
   await finish(second, other);
   await finish(first, attempt);
+});
+
+test("of many archives of one name each is found by its number, also beside texts that have a number of their own", async () => {
+  const place = await newPlace("a.3");
+  const storage = place.open();
+  await finish(storage, await claim(storage));
+  const given = new Map<string, string>();
+  for (let i = 1; i <= 12; i++) {
+    await place.putText("a", `${text} and this has ${"x".repeat(i)}.\n`);
+    const { name, tar_sha256 } = await finish(storage, await claim(storage));
+    given.set(name, tar_sha256);
+  }
+  const numbers = [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
+  expect([...given.keys()]).toEqual(["a", ...numbers.map((number) => `a.${number}`)]);
+  const listed = await place.open().listArchives();
+  expect(listed.map(({ name }) => name).sort()).toEqual([...given.keys(), "a.3"].sort());
+  for (const { name, tar_sha256 } of listed) {
+    if (name !== "a.3") expect([name, tar_sha256]).toEqual([name, given.get(name) as string]);
+    const path = await storage.openArchive(name, place.scratch);
+    expect([name, (await describeArchive(path)).tar_sha256]).toEqual([name, tar_sha256]);
+  }
 });

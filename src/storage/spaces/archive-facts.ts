@@ -29,13 +29,11 @@ const CUT = "+";
 /** This program, as it writes itself into archives' metadata. */
 export const thisVersion = `${version.fold} ${version.commit}`;
 
+/** The text that an archive was made of; both are empty for a merge. */
+export type FoldedText = Pick<ArchiveFacts, "input" | "input_sha256">;
+
 /** The facts of an archive file. */
-export function factsOf(
-  manifest: Manifest,
-  name: string,
-  tar_sha256: string,
-  text: { readonly input: string; readonly input_sha256: string },
-): ArchiveFacts {
+export function factsOf(manifest: Manifest, name: string, tar_sha256: string, text: FoldedText): ArchiveFacts {
   const { lineage, options, orthos, content_sha256, interner } = manifest;
   const { sha256: sentences_sha256, size: sentences_bytes } = interner;
   return {
@@ -43,6 +41,16 @@ export function factsOf(
     ...text,
     version: thisVersion,
   };
+}
+
+/** Whether two descriptions are of one archive, as far as anything is decided by them. */
+export function areOfOne(a: ArchiveFacts, b: ArchiveFacts): boolean {
+  const key = ({ options, tar_sha256, content_sha256, sentences_sha256, sentences_bytes }: ArchiveFacts) => {
+    const { max_dims, min_volume, shard } = options;
+    const hashes = [tar_sha256, content_sha256, sentences_sha256];
+    return JSON.stringify([max_dims, min_volume, shard?.number, shard?.of, ...hashes, sentences_bytes]);
+  };
+  return key(a) === key(b);
 }
 
 /**

@@ -11,6 +11,7 @@ export interface InputText {
   readonly job: string;
   readonly name: string;
   readonly size_bytes: number;
+  readonly etag: string;
   /** Which text it is: another one under the same key has another, and so has the same one that was put there anew. */
   readonly version: string;
 }
@@ -22,7 +23,7 @@ export class InputBucket {
 
   /** @param like all that makes two jobs with one text different */
   constructor(
-    private readonly bucket: Bucket,
+    readonly bucket: Bucket,
     private readonly cache: Cache,
     private readonly like: readonly unknown[],
   ) {}
@@ -40,7 +41,7 @@ export class InputBucket {
       if (object?.key === key) {
         const { etag, size_bytes, modified_ms } = object;
         const version = `${etag} ${modified_ms}`;
-        found = { key, job: this.jobOf(key), name: nameOfInput(key), size_bytes, version };
+        found = { key, job: this.jobOf(key), name: nameOfInput(key), size_bytes, etag, version };
       }
       break;
     }
@@ -55,17 +56,22 @@ export class InputBucket {
   }
 
   /**
-   * Fetch a text into a file.
+   * Fetch a text as it was seen into a file.
    *
    * @returns SHA-256 of its bytes
-   * @throws FoldError `not_found`
+   * @throws FoldError `not_found`; `conflict` when another one has taken its place
    */
-  async fetch(key: string, path: string): Promise<string> {
+  async fetch({ key, etag }: InputText, path: string): Promise<string> {
     const half = `${path}.part`;
     await rm(half, { force: true });
     const known = await this.bucket.head(key);
     if (known === null) throw this.noInput(key);
-    const download = async () => void (await this.bucket.getFile(key, half));
+    if (known.etag !== etag) throw this.otherInput(key);
+    const download = async () => {
+      const { info } = await this.bucket.getFile(key, half);
+      // What is known of the one does not hold for the other.
+      if (info.etag !== etag) throw this.otherInput(key);
+    };
     if (known.sha256 === null) await download();
     else await this.cache.take(known.sha256, half, download);
     await rename(half, path);
@@ -75,6 +81,11 @@ export class InputBucket {
   noInput(key: string): FoldError {
     const hint = "check the key and DO_SPACES_BUCKET_INPUT; the key is the whole name of the object, with its folders";
     return new FoldError("not_found", `there is no ${JSON.stringify(key)} in the bucket ${this.bucket.name}`, hint);
+  }
+
+  private otherInput(key: string): FoldError {
+    const message = `${JSON.stringify(key)} in the bucket ${this.bucket.name} was replaced while it was fetched`;
+    return new FoldError("conflict", message, "the next attempt takes what is there by then");
   }
 }
 

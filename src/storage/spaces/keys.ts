@@ -34,7 +34,9 @@ export function keyPartOf(key: string): string | null {
 /** The time in a key of newArchiveKey; null for others. */
 export function timeOf(key: string): number | null {
   const time = keyPartOf(key) === null ? null : key.slice(-TIME_FROM_END).replace(TIME, "$1-$2-$3T$4:$5:$6.$7Z");
-  return time === null ? null : Date.parse(time.slice(0, "2000-01-01T00:00:00.000Z".length));
+  const time_ms = time === null ? Number.NaN : Date.parse(time.slice(0, "2000-01-01T00:00:00.000Z".length));
+  // Somebody else's digits need not be a time.
+  return Number.isNaN(time_ms) ? null : time_ms;
 }
 
 /** The id of a job: readable as far as that goes, and different wherever anything that it is made from is. */

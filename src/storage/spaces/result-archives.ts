@@ -1,12 +1,23 @@
 import { rename, rm } from "node:fs/promises";
 import { Archive } from "../../archive/reader.ts";
+import { tarSha256ByFzstd } from "../../archive/second-decoder.ts";
 import { FoldError } from "../../errors.ts";
 import type { Bucket } from "../../s3/bucket.ts";
 import type { Cache } from "../../s3/cache.ts";
+import type { Listed } from "../../s3/list.ts";
 import type { CallOptions } from "../../s3/place.ts";
 import { describeArchive } from "../describe-archive.ts";
+import type { ArchiveEntry } from "../port.ts";
 import { withTemporaryFolder } from "../temporary-folder.ts";
-import { type ArchiveFacts, factsOf, fromMetadata, saidOnly, toMetadata } from "./archive-facts.ts";
+import {
+  type ArchiveFacts,
+  areOfOne,
+  type FoldedText,
+  factsOf,
+  fromMetadata,
+  saidOnly,
+  toMetadata,
+} from "./archive-facts.ts";
 import { keyPart, keyPartOf, timeOf } from "./keys.ts";
 
 const LOOKS_AT_ONCE = 8;
@@ -15,6 +26,8 @@ const LOOKS_AT_ONCE = 8;
 export interface ArchiveObject {
   readonly key: string;
   readonly size_bytes: number;
+  /** Of the bytes that are there, as the other side says. */
+  readonly etag: string;
   /** When it was made, as the key says; of other keys, when it was put there. */
   readonly made_ms: number;
   /** Of the object's bytes, as whoever put it there said; null where nobody did. */
@@ -26,7 +39,24 @@ export interface ArchiveObject {
 export interface UnknownObject extends Omit<ArchiveObject, "facts"> {
   readonly facts: null;
   /** What it says, and an archive itself could not. */
-  readonly said: ReturnType<typeof saidOnly>;
+  readonly said: Said;
+}
+
+type Said = ReturnType<typeof saidOnly>;
+
+export interface PutArchiveOptions extends CallOptions {
+  /** It may have been begun before by somebody who is gone: what that has left goes. */
+  readonly isAgain?: boolean;
+}
+
+export interface FetchArchiveOptions extends CallOptions {
+  /** Read from the bucket and decoded to its end, whatever is at hand and was said: before what cannot be undone. */
+  readonly isProof?: boolean;
+}
+
+export interface PageOptions extends CallOptions {
+  /** Others are not looked at. */
+  readonly isWanted?: (key: string) => boolean;
 }
 
 /** The archives in a bucket, each described by its own metadata. */
@@ -37,53 +67,69 @@ export class ResultArchives {
   ) {}
 
   /** Upload an archive file under a key. */
-  async put(key: string, file: string, facts: ArchiveFacts, signal?: AbortSignal): Promise<void> {
+  async put(
+    key: string,
+    file: string,
+    { name, tar_sha256 }: Pick<ArchiveEntry, "name" | "tar_sha256">,
+    text: FoldedText,
+    { isAgain = false, signal }: PutArchiveOptions = {},
+  ): Promise<void> {
     const archive = await Archive.open(file);
-    const metadata = toMetadata(facts, archive.manifest);
     archive.close();
+    const { manifest } = archive;
+    const metadata = toMetadata(factsOf(manifest, name, tar_sha256, text), manifest);
+    if (isAgain) await this.endUploads(key);
     await this.bucket.putFile(key, file, { metadata, signal });
   }
 
   /** All objects that may be archives, in the order of their keys, a page at a time. */
-  async *pages(prefix: string, options: CallOptions = {}): AsyncGenerator<(ArchiveObject | UnknownObject)[]> {
+  async *pages(prefix: string, options: PageOptions = {}): AsyncGenerator<(ArchiveObject | UnknownObject)[]> {
+    const { isWanted = () => true } = options;
     for await (const page of this.bucket.list(prefix, options)) {
-      const keys = page.map(({ key }) => key).filter((key) => key.endsWith(".tar.zst"));
-      const looked = await inTurns(keys, (key) => this.look(key, options));
+      const listed = page.filter(({ key }) => key.endsWith(".tar.zst") && isWanted(key));
+      const looked = await inTurns(listed, (object) => this.look(object, options));
       yield looked.filter((object) => object !== null);
     }
   }
 
-  /**
-   * The archives of one name, in the order in which they came; of equal ones the first. The key of an archive starts
-   * with its name, so only few have to be looked at.
-   */
-  async named(name: string): Promise<ArchiveObject[]> {
+  /** The archives below a prefix that workers of this kind have put there, of which the keys are wanted. */
+  async inKeys(prefix: string, isWanted: (part: string) => boolean): Promise<ArchiveObject[]> {
     const found: ArchiveObject[] = [];
-    for await (const page of this.pages(`${keyPart(name)}_`)) {
-      for (const object of page)
-        if (keyPartOf(object.key) === keyPart(name)) found.push(...(await this.described(object)));
-    }
-    return distinct(found.filter(({ facts }) => facts.name === name));
-  }
-
-  /** All archives that workers of this kind have put there. */
-  async all(): Promise<ArchiveObject[]> {
-    const found: ArchiveObject[] = [];
-    for await (const page of this.pages("")) {
-      for (const object of page) if (keyPartOf(object.key) !== null) found.push(...(await this.described(object)));
+    const isOurs = (key: string) => {
+      const part = keyPartOf(key);
+      return part !== null && isWanted(part);
+    };
+    for await (const page of this.pages(prefix, { isWanted: isOurs })) {
+      for (const object of page) {
+        try {
+          found.push(await this.withFacts(object));
+        } catch (error) {
+          if (!isUnusable(error)) throw error;
+        }
+      }
     }
     return found;
   }
 
-  /** The object with facts: those of its metadata, else of the archive itself; nothing where it is none. */
-  async described(object: ArchiveObject | UnknownObject): Promise<ArchiveObject[]> {
-    if (object.facts !== null) return [object];
-    try {
-      return [await withTemporaryFolder((folder) => this.fetch(object, `${folder}/archive.tar.zst`))];
-    } catch (error) {
-      if (error instanceof FoldError && (error.code === "corrupt" || error.code === "not_found")) return [];
-      throw error;
-    }
+  /** The archives of one name. The key of an archive starts with its name, so only few have to be looked at. */
+  async named(name: string): Promise<ArchiveObject[]> {
+    const found = await this.inKeys(`${keyPart(name)}_`, (part) => part === keyPart(name));
+    return found.filter(({ facts }) => facts.name === name);
+  }
+
+  /** All archives that workers of this kind have put there. */
+  async all(): Promise<ArchiveObject[]> {
+    return await this.inKeys("", () => true);
+  }
+
+  /**
+   * The object with facts: those of its metadata, else of the archive itself.
+   *
+   * @throws FoldError `corrupt` or `not_found` where it is none
+   */
+  async withFacts(object: ArchiveObject | UnknownObject, options: CallOptions = {}): Promise<ArchiveObject> {
+    if (object.facts !== null) return object;
+    return await withTemporaryFolder((folder) => this.fetch(object, `${folder}/archive.tar.zst`, options));
   }
 
   /**
@@ -92,60 +138,86 @@ export class ResultArchives {
    * @returns the archive as it says itself
    * @throws FoldError `corrupt` when it is damaged or no archive, `not_found` when it is gone
    */
-  async fetch(object: ArchiveObject | UnknownObject, path: string, signal?: AbortSignal): Promise<ArchiveObject> {
-    const { key, sha256, facts } = object;
+  async fetch(
+    object: ArchiveObject | UnknownObject,
+    path: string,
+    { signal, isProof = false }: FetchArchiveOptions = {},
+  ): Promise<ArchiveObject> {
+    const { key, size_bytes, etag, made_ms, sha256, facts } = object;
+    if (hasDots(key)) throw noArchive(key, "a key with . or .. between slashes cannot be asked for");
     const half = `${path}.part`;
     const download = async () => void (await this.bucket.getFile(key, half, { signal, isToSync: false }));
+    // Then nobody has vouched for the bytes.
+    const isToDecode = isProof || sha256 === null;
     try {
-      if (sha256 === null) await download();
+      if (isToDecode) await download();
       else await this.cache.take(sha256, half, download);
-      const known = await describe(half, key, object.facts ?? object.said);
-      if (facts !== null && facts.tar_sha256 !== known.tar_sha256) throw noArchive(key, "it is another than it says");
+      const known = await describe(half, key, object.facts ?? object.said, isToDecode);
+      if (facts !== null && !areOfOne(facts, known)) throw noArchive(key, "it is another than it says");
       await rename(half, path);
-      const { size_bytes, made_ms } = object;
-      return { key, size_bytes, made_ms, sha256, facts: known };
+      return { key, size_bytes, etag, made_ms, sha256, facts: known };
     } finally {
       await rm(half, { force: true });
     }
   }
 
-  async remove(keys: readonly string[]): Promise<void> {
-    if (keys.length > 0) await this.bucket.remove(keys);
+  async remove(keys: readonly string[], options: CallOptions = {}): Promise<void> {
+    if (keys.length > 0) await this.bucket.remove(keys, options);
   }
 
   /** What an object says of itself; null where there is none any more. */
-  private async look(key: string, options: CallOptions): Promise<ArchiveObject | UnknownObject | null> {
-    const info = await this.bucket.head(key, options);
+  private async look(listed: Listed, options: CallOptions): Promise<ArchiveObject | UnknownObject | null> {
+    const { key } = listed;
+    const info = hasDots(key) ? { ...listed, sha256: null, metadata: {} } : await this.bucket.head(key, options);
     if (info === null) return null;
-    const { size_bytes, sha256, metadata } = info;
+    const { size_bytes, etag, sha256, metadata } = info;
     const made_ms = timeOf(key) ?? info.modified_ms;
     const facts = fromMetadata(metadata);
-    if (facts === null) return { key, size_bytes, made_ms, sha256, facts, said: saidOnly(metadata) };
-    return { key, size_bytes, made_ms, sha256, facts };
+    if (facts === null) return { key, size_bytes, etag, made_ms, sha256, facts, said: saidOnly(metadata) };
+    return { key, size_bytes, etag, made_ms, sha256, facts };
+  }
+
+  /** Nobody else uses this key. A key that may only write cannot; then the rule of the bucket does it in the end. */
+  private async endUploads(key: string): Promise<void> {
+    try {
+      await this.bucket.abortStaleUploads(key, Number.POSITIVE_INFINITY);
+    } catch (error) {
+      if (!(error instanceof FoldError && error.code === "refused")) throw error;
+    }
   }
 }
 
-/** Of archives of one name: by the time in their keys, and of equal ones the first. */
-function distinct(found: readonly ArchiveObject[]): ArchiveObject[] {
-  const byTar = new Map<string, ArchiveObject>();
-  for (const object of found) if (!byTar.has(object.facts.tar_sha256)) byTar.set(object.facts.tar_sha256, object);
-  return [...byTar.values()];
+/** The SDK takes dots between slashes for a path, and would ask for another key. */
+function hasDots(key: string): boolean {
+  return key.split("/").some((part) => part === "." || part === "..");
 }
 
-async function describe(file: string, key: string, said: ReturnType<typeof saidOnly>): Promise<ArchiveFacts> {
+/** Why an object cannot be used, for a list that names it already. */
+export function reasonOf({ key }: Pick<ArchiveObject, "key">, error: FoldError): string {
+  return error.message.replace(`${key} cannot be used: `, "");
+}
+
+/** Whether an error says that there is no whole archive, and not that it could not be reached. */
+export function isUnusable(error: unknown): error is FoldError {
+  return error instanceof FoldError && (error.code === "corrupt" || error.code === "not_found");
+}
+
+async function describe(file: string, key: string, said: Said, isToDecode: boolean): Promise<ArchiveFacts> {
   try {
     const { name, tar_sha256 } = await describeArchive(file);
+    if (isToDecode && (await tarSha256ByFzstd(file)) !== tar_sha256) throw notWhole(key);
     const archive = await Archive.open(file);
-    try {
-      const { input, input_sha256, version } = said;
-      return { ...factsOf(archive.manifest, name, tar_sha256, { input, input_sha256 }), version };
-    } finally {
-      archive.close();
-    }
+    archive.close();
+    const { input, input_sha256, version } = said;
+    return { ...factsOf(archive.manifest, name, tar_sha256, { input, input_sha256 }), version };
   } catch (error) {
-    if (error instanceof FoldError && error.code === "corrupt") throw noArchive(key, "it is no whole archive");
+    if (error instanceof FoldError && error.code === "corrupt") throw notWhole(key);
     throw error;
   }
+}
+
+function notWhole(key: string): FoldError {
+  return noArchive(key, "it is no whole archive");
 }
 
 function noArchive(key: string, why: string): FoldError {

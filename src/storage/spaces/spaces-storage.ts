@@ -1,26 +1,22 @@
-import { readdirSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { INTERNER } from "../../archive/manifest.ts";
-import { Archive } from "../../archive/reader.ts";
-import { FoldError, fromSystemError } from "../../errors.ts";
+import { FoldError } from "../../errors.ts";
 import { Bucket } from "../../s3/bucket.ts";
 import { Cache } from "../../s3/cache.ts";
-import { Connection } from "../../s3/connection.ts";
-import { checkChunkName } from "../chunk-name.ts";
+import { Connection, type S3Options } from "../../s3/connection.ts";
 import { describeDecoded } from "../describe-archive.ts";
 import type { ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
-import { withTemporaryFolder } from "../temporary-folder.ts";
-import { factsOf } from "./archive-facts.ts";
-import { begin, entriesOf, owned } from "./attempts.ts";
+import { listChunks, readBytes, readChunk, sourcePath, spillChunk } from "./attempt-files.ts";
+import { entriesOf, owned } from "./attempts.ts";
+import { Claims } from "./claims.ts";
 import { InputBucket, type InputText } from "./input-bucket.ts";
 import { newArchiveKey } from "./keys.ts";
-import { listNamed } from "./listed-names.ts";
-import { type AttemptState, attemptPath, MachineState } from "./machine-state.ts";
+import { ListedArchives } from "./listed-archives.ts";
+import { MachineState } from "./machine-state.ts";
 import type { ProcessLock } from "./process-lock.ts";
-import { type ArchiveObject, inTurns, ResultArchives } from "./result-archives.ts";
+import { inTurns, ResultArchives } from "./result-archives.ts";
 import type { SpacesConfig } from "./spaces-config.ts";
+import { mayBeThere, Unanswered } from "./unanswered.ts";
 
 /** An archive that an attempt has handed over. */
 interface Written {
@@ -41,69 +37,46 @@ export class SpacesStorage implements Storage {
   readonly keepsFolders = true;
   readonly inputs: InputBucket;
   private readonly connection: Connection;
+  private readonly results: Bucket;
   private readonly archives: ResultArchives;
+  private readonly listed: ListedArchives;
   private readonly folder: string;
   private readonly locks = new Map<string, ProcessLock>();
+  private readonly unanswered = new Unanswered();
+  private readonly claims: Claims;
   /** The archives of attempts under way. */
   private readonly written = new WeakMap<Attempt, Written>();
 
-  constructor(private readonly config: SpacesConfig) {
-    const { spaces, buckets, cacheDir, cacheSize_bytes, options } = config;
-    this.connection = new Connection(spaces);
+  constructor(
+    private readonly config: SpacesConfig,
+    options: S3Options = {},
+  ) {
+    const { spaces, buckets, cacheDir, cacheSize_bytes } = config;
+    this.connection = new Connection(spaces, options);
     const cache = new Cache(join(cacheDir, "content"), cacheSize_bytes);
     // Not the endpoint: there may be two ways to one place, and another place's texts are other versions.
-    const like = [buckets.input, buckets.results, options];
+    const like = [buckets.input, buckets.results, config.options];
     this.inputs = new InputBucket(new Bucket(this.connection, buckets.input), cache, like);
-    this.archives = new ResultArchives(new Bucket(this.connection, buckets.results), cache);
+    this.results = new Bucket(this.connection, buckets.results);
+    this.archives = new ResultArchives(this.results, cache);
+    this.listed = new ListedArchives(this.archives);
     this.folder = join(cacheDir, "spaces");
+    const { inputs, unanswered, folder } = this;
+    this.claims = new Claims({ config, inputs, unanswered, folder, change: (act) => this.change(act) });
     this.place = `${new URL(spaces.endpoint).host}/${buckets.input}`;
   }
 
-  async claimNextJob({ worker, id, most_bytes }: JobWanted): Promise<Attempt | null> {
-    for (const key of await this.inOrder(id)) {
-      if (await this.change((state) => state.isOurs(this.inputs.jobOf(key)))) continue;
-      const text = await this.inputs.look(key);
-      if (text === null || text.size_bytes > (most_bytes?.text ?? Infinity)) continue;
-      const begun = await this.change((state) => begin(state, text, worker));
-      if (begun !== null) return await this.prepare(begun, text);
-    }
-    return null;
-  }
-
-  /** The keys of a claim: what has come to no end here first, so that few have to be looked at. */
-  private async inOrder(id: string | undefined): Promise<string[]> {
-    const keys = this.config.inputs.filter((key) => id === undefined || this.inputs.jobOf(key) === id);
-    if (keys.length < 2) return keys;
-    const ended = await this.change((state) => {
-      return keys.filter((key) => {
-        const { done, failure } = state.job(this.inputs.jobOf(key));
-        return done !== null || failure !== null;
-      });
-    });
-    const hasEnded = new Set(ended);
-    return [...keys.filter((key) => !hasEnded.has(key)), ...ended];
-  }
-
-  /** Bring the text to the attempt that has begun: from here on it needs no network until it is done. */
-  private async prepare(begun: AttemptState, text: InputText): Promise<Attempt> {
-    const { job: id, number } = begun;
-    const folder = attemptPath(this.folder, id, number);
-    try {
-      if (begun.text_sha256 === null) {
-        const text_sha256 = await this.inputs.fetch(text.key, sourcePath(folder));
-        await this.change((state) => state.setAttempt({ ...begun, text_sha256 }));
-      }
-    } catch (error) {
-      await this.change((state) => state.forget(begun));
-      throw error;
-    }
-    const { name, size_bytes } = text;
-    const { options } = this.config;
-    return { id, kind: "text", name, number, worker: begun.worker ?? "", options, size_bytes, archives: [], folder };
+  claimNextJob(wanted: JobWanted): Promise<Attempt | null> {
+    return this.claims.next(wanted);
   }
 
   /** Local: nobody else waits for a sign of life. */
   async heartbeat(attempt: Attempt, _progress: JobProgress): Promise<void> {
+    await this.check(attempt);
+  }
+
+  /** @throws FoldError `lease_lost` */
+  private async check(attempt: Attempt): Promise<void> {
     await this.change((state) => owned(state, attempt));
   }
 
@@ -118,11 +91,10 @@ export class SpacesStorage implements Storage {
     const archive_key = mine.archive_key ?? newArchiveKey(entry.name, new Date());
     // Known before anything is there: should this process end now, its successor uploads to the same key.
     await this.change((state) => state.setAttempt({ ...owned(state, attempt), archive_key }));
-    const archive = await Archive.open(file);
-    const { manifest } = archive;
-    archive.close();
     const text = { input: this.keyOf(attempt.id), input_sha256: mine.text_sha256 ?? "" };
-    await this.archives.put(archive_key, file, factsOf(manifest, entry.name, entry.tar_sha256, text));
+    const isAgain = mine.archive_key !== null;
+    const put = () => this.archives.put(archive_key, file, entry, text, { isAgain });
+    await this.unanswered.over(this.results, archive_key, put);
     await this.change(async (state) => {
       const { version } = owned(state, attempt);
       state.setJob(attempt.id, { done: version, failures: 0, failure: null });
@@ -131,14 +103,13 @@ export class SpacesStorage implements Storage {
       }
       state.tidy(attempt.id);
     });
+    this.claims.end(attempt.id, mine.version);
     return await this.listedAs(entry);
   }
 
-  /** An archive that was uploaded, with the number that others of its name leave it. */
   private async listedAs(entry: ArchiveEntry): Promise<ArchiveEntry> {
     try {
-      const named = listNamed(await this.archives.named(entry.name));
-      return named.find(({ tar_sha256 }) => tar_sha256 === entry.tar_sha256) ?? entry;
+      return await this.listed.listed(entry);
     } catch (error) {
       // The job is done. A key that may only write cannot look.
       if (error instanceof FoldError) return entry;
@@ -171,74 +142,47 @@ export class SpacesStorage implements Storage {
   }
 
   async readText(attempt: Attempt): Promise<Uint8Array> {
-    await this.heartbeat(attempt, { share: 0, orthos: 0 });
+    await this.check(attempt);
+    this.claims.checkText(attempt);
     return await readBytes(sourcePath(attempt.folder));
   }
 
   /** There are no merges to be claimed: nobody could keep two workers from taking the same archive. */
   async readArchives(attempt: Attempt): Promise<string[]> {
-    await this.heartbeat(attempt, { share: 0, orthos: 0 });
+    await this.check(attempt);
     return [];
   }
 
   async writeArchive(attempt: Attempt, file: string): Promise<void> {
-    await this.heartbeat(attempt, { share: 0, orthos: 0 });
+    await this.check(attempt);
     this.written.set(attempt, { file, entry: await describeDecoded(file) });
   }
 
-  async openArchive(name: string, folder: string): Promise<string> {
-    const object = await this.find(name);
-    const path = join(folder, `${crypto.randomUUID()}.tar.zst`);
-    await this.archives.fetch(object, path);
-    return path;
+  openArchive(name: string, folder: string): Promise<string> {
+    return this.listed.open(name, folder);
   }
 
-  async readInterner(name: string): Promise<Uint8Array> {
-    const object = await this.find(name);
-    return await withTemporaryFolder(async (folder) => {
-      const path = join(folder, "archive.tar.zst");
-      await this.archives.fetch(object, path);
-      const archive = await Archive.open(path);
-      try {
-        for await (const [, bytes] of archive.members([archive.manifest.interner])) return bytes;
-      } finally {
-        archive.close();
-      }
-      throw new FoldError("corrupt", `archive ${name} has no ${INTERNER}`, "fold its text again");
-    });
+  readInterner(name: string): Promise<Uint8Array> {
+    return this.listed.interner(name);
   }
 
-  async listArchives(): Promise<ArchiveEntry[]> {
-    return listNamed(await this.archives.all());
+  listArchives(): Promise<ArchiveEntry[]> {
+    return this.listed.all();
   }
 
   async spillChunk(attempt: Attempt, name: string, bytes: Uint8Array): Promise<void> {
-    checkChunkName(name);
-    await this.heartbeat(attempt, { share: 0, orthos: 0 });
-    const path = join(chunksPath(attempt.folder), name);
-    try {
-      await mkdir(chunksPath(attempt.folder), { recursive: true });
-      await writeFile(`${path}.tmp`, bytes);
-      await rename(`${path}.tmp`, path);
-    } catch (error) {
-      await rm(`${path}.tmp`, { force: true });
-      throw fromSystemError(error, "write a finished part to", path);
-    }
+    await this.check(attempt);
+    await spillChunk(attempt.folder, name, bytes);
   }
 
   async readChunk(attempt: Attempt, name: string): Promise<Uint8Array | null> {
-    checkChunkName(name);
-    await this.heartbeat(attempt, { share: 0, orthos: 0 });
-    return namesIn(chunksPath(attempt.folder)).includes(name)
-      ? await readBytes(join(chunksPath(attempt.folder), name))
-      : null;
+    await this.check(attempt);
+    return await readChunk(attempt.folder, name);
   }
 
   async listChunks(attempt: Attempt): Promise<string[]> {
-    await this.heartbeat(attempt, { share: 0, orthos: 0 });
-    return namesIn(chunksPath(attempt.folder))
-      .filter((name) => !name.endsWith(".tmp"))
-      .sort();
+    await this.check(attempt);
+    return listChunks(attempt.folder);
   }
 
   /** Free what killed processes of this machine have left, and remove what belongs to nobody. */
@@ -261,7 +205,7 @@ export class SpacesStorage implements Storage {
   /** What this machine knows, and the bucket as it was seen last. */
   async listJobs(): Promise<JobEntry[]> {
     const texts = await inTurns(this.config.inputs, (key) => this.inputs.recall(key));
-    const there = texts.filter((text) => text !== null);
+    const there = texts.filter((text) => text !== null && !this.claims.isDone(text)) as InputText[];
     return await this.change(async (state) => {
       const entries: JobEntry[] = [];
       for (const text of there) entries.push(...(await entriesOf(state, text)));
@@ -290,9 +234,14 @@ export class SpacesStorage implements Storage {
   /**
    * Let all inputs wait, whatever became of them on this machine before: whoever names them wants them folded now.
    *
-   * @throws FoldError `not_found` for one that is not there
+   * @throws FoldError `not_found` for one that is not there, and for a missing bucket for results: better now than when all
+   * is folded
    */
   async assign(): Promise<void> {
+    if (!(await mayBeThere(this.results))) {
+      const hint = "check DO_SPACES_BUCKET_RESULTS; `fold setup` makes the buckets";
+      throw new FoldError("not_found", `there is no bucket ${this.results.name}`, hint);
+    }
     for (const key of this.config.inputs) {
       if ((await this.inputs.look(key)) === null) throw this.inputs.noInput(key);
       await this.change((state) => {
@@ -314,43 +263,6 @@ export class SpacesStorage implements Storage {
 
   private keyOf(job: string): string {
     return this.config.inputs.find((key) => this.inputs.jobOf(key) === job) ?? "";
-  }
-
-  private async find(name: string): Promise<ArchiveObject> {
-    // A number behind the name may be ours.
-    const bases = name === "" ? [] : [name, name.replace(/\.\d+$/, "")];
-    for (const base of new Set(bases)) {
-      const objects = await this.archives.named(base);
-      const at = listNamed(objects).findIndex((entry) => entry.name === name);
-      if (at >= 0) return objects[at] as ArchiveObject;
-    }
-    const hint = "`fold status --storage-backend spaces` lists them";
-    throw new FoldError("not_found", `there is no archive ${JSON.stringify(name)}`, hint);
-  }
-}
-
-function sourcePath(folder: string): string {
-  return join(folder, "source.txt");
-}
-
-function chunksPath(folder: string): string {
-  return join(folder, "chunks");
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    // Nothing was put aside yet.
-    return [];
-  }
-}
-
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await readFile(path));
-  } catch (error) {
-    throw fromSystemError(error, "read the file", path);
   }
 }
 

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
-import type { FoldOptions } from "../../archive/manifest.ts";
 import type { ArchiveFacts } from "./archive-facts.ts";
+import { type Choice, judge, optionsKey } from "./judgement.ts";
 import type { ArchiveObject, UnknownObject } from "./result-archives.ts";
 
 /**
@@ -10,7 +10,7 @@ import type { ArchiveObject, UnknownObject } from "./result-archives.ts";
  * - `duplicate`: another one is the same to the byte
  * - `left out`: another one stands for it, or it does not go with the others; nothing of what is merged is missing
  * - `incomplete`: a shard whose fellows are missing
- * - `damaged`: it is no whole archive
+ * - `damaged`: it is no whole archive, or another than it says
  */
 export type Fate = "kept" | "duplicate" | "left out" | "incomplete" | "damaged";
 
@@ -28,28 +28,18 @@ export interface Judged {
   readonly reason: string;
 }
 
-/** How to choose among archives. */
-export interface Choice {
-  readonly max_dims: number | null;
-  readonly min_volume: number;
-  /** Of different texts that were under one key one after the other, only the last. */
-  readonly latest: boolean;
-}
-
 const SCHEMA = `
   create table archives(
-    key text primary key, size_bytes integer, made_ms real, sha256 text, facts text,
+    key text primary key, size_bytes integer, etag text, made_ms real, sha256 text, facts text,
     input text, options text, shard integer, shards integer, tar text, content text, sentences text,
-    sentences_bytes integer, version text, is_merge integer, lineage text, fate text not null, reason text not null
+    turn integer, version text, is_merge integer, lineage text, fate text not null, reason text not null
   ) strict;
   create index by_input on archives(input, options, shard, tar);
+  create index by_place on archives(input, key);
+  create index by_turn on archives(turn, key);
   create index by_tar on archives(tar, key);
   create index by_text on archives(sentences, options, shards, shard);
 `;
-
-/** Equal for archives that can be merged, shards aside. */
-const optionsKey = ({ max_dims, min_volume }: Pick<FoldOptions, "max_dims" | "min_volume">) =>
-  `--max-dims ${max_dims ?? "all"} --min-volume ${min_volume}`;
 
 /** All archives of a bucket in a table on the disk, so that memory does not grow with their number. */
 export class Survey {
@@ -68,16 +58,18 @@ export class Survey {
   }
 
   add(objects: readonly ArchiveObject[]): void {
-    const insert = this.database.query(`insert into archives values (${Array(18).fill("?").join(", ")})`);
+    const insert = this.database.query(`insert into archives values (${Array(19).fill("?").join(", ")})`);
     this.database.transaction(() => {
-      for (const { key, size_bytes, made_ms, sha256, facts } of objects) {
+      for (const { key, size_bytes, etag, made_ms, sha256, facts } of objects) {
         const { name, input, options, tar_sha256, content_sha256, sentences_sha256, sentences_bytes, version } = facts;
         const { number = null, of = null } = options.shard ?? {};
         const isMerge = facts.lineage.startsWith("(") && options.shard === null ? 1 : 0;
-        const place = [key, size_bytes, made_ms, sha256, JSON.stringify(facts)] as const;
+        const place = [key, size_bytes, etag, made_ms, sha256, JSON.stringify(facts)] as const;
         const from = [input === "" ? name : input, optionsKey(options), number, of] as const;
         const hashes = [tar_sha256, content_sha256, sentences_sha256] as const;
-        insert.run(...place, ...from, ...hashes, sentences_bytes, version, isMerge, facts.lineage, "kept", "");
+        // Unions first, the largest first: what they hold need not be merged again.
+        const turn = isMerge === 1 ? -sentences_bytes : 0;
+        insert.run(...place, ...from, ...hashes, turn, version, isMerge, facts.lineage, "kept", "");
       }
     })();
   }
@@ -89,79 +81,23 @@ export class Survey {
       .run(key, size_bytes, made_ms, reason);
   }
 
-  /** Decide what becomes of each. */
+  /** Decide what becomes of each; again after some were found to be damaged. */
   judge(choice: Choice): void {
-    this.database.run(`
-      update archives as a set fate = 'duplicate', reason = 'the same as ' || (
-        select min(key) from archives as b where b.tar = a.tar and b.fate = 'kept')
-      where fate = 'kept' and exists (
-        select 1 from archives as b where b.tar = a.tar and b.fate = 'kept' and b.key < a.key)`);
-    this.leaveOutOptions(choice);
-    this.leaveOutVersions();
-    this.leaveOutNames();
-    if (choice.latest) this.leaveOutEarlierTexts();
-    this.leaveOutShards();
-    this.tellOtherTexts();
+    judge(this.database, choice);
   }
 
-  private leaveOutOptions(choice: Choice): void {
-    this.database
-      .query(
-        "update archives set fate = 'left out', reason = 'folded with ' || options where fate = 'kept' and options <> ?",
-      )
-      .run(optionsKey(choice));
-  }
-
-  /** The same text folded alike, and yet not the same bytes: the one that was made last stands for all. */
-  private leaveOutVersions(): void {
-    this.database.run(`
-      update archives as a set fate = 'left out', reason = (
-        select case
-          when b.version <> a.version then 'made by fold ' || a.version || ', and ' || b.key || ' by ' || b.version
-          when b.content = a.content then 'the same orthos as in ' || b.key || ', under another name'
-          else 'the same text and options as ' || b.key || ', and other orthos: verify both' end
-        from archives as b where ${RIVAL} order by b.made_ms desc, b.key desc limit 1)
-      where fate = 'kept' and exists (
-        select 1 from archives as b where ${RIVAL} and (b.made_ms, b.key) > (a.made_ms, a.key))`);
-  }
-
-  /** What was collected before under a name of its own, from one text: the first that was there stands for all. */
-  private leaveOutNames(): void {
-    const first = `b.sentences = a.sentences and b.options = a.options and b.fate = 'kept' and b.shard is null
-      and b.lineage = a.lineage and (b.made_ms, b.key) < (a.made_ms, a.key)`;
-    this.database.run(`
-      update archives as a set fate = 'left out', reason = 'the same under another name as ' || (
-        select b.key from archives as b where ${first} order by b.made_ms, b.key limit 1)
-      where fate = 'kept' and shard is null and exists (select 1 from archives as b where ${first})`);
-  }
-
-  private leaveOutEarlierTexts(): void {
-    const later = `b.input = a.input and b.fate = 'kept' and b.sentences <> a.sentences and not b.is_merge
-      and b.made_ms > a.made_ms`;
-    this.database.run(`
-      update archives as a set fate = 'left out', reason = 'its text was replaced under the same key, see ' || (
-        select b.key from archives as b where ${later} order by b.made_ms desc limit 1)
-      where fate = 'kept' and not is_merge and exists (select 1 from archives as b where ${later})`);
-  }
-
-  /** Shards go together or not at all; the whole text makes them needless. */
-  private leaveOutShards(): void {
-    this.database.run(`
-      update archives as a set fate = 'left out', reason = 'the whole text is there' where fate = 'kept'
-      and shard is not null and exists (select 1 from archives as b where b.sentences = a.sentences
-        and b.options = a.options and b.shard is null and b.fate = 'kept')`);
-    this.database.run(`
-      update archives as a set fate = 'incomplete', reason = 'of ' || shards || ' shards only ' || (${FELLOWS}) ||
-        ' are there' where fate = 'kept' and shard is not null and (${FELLOWS}) < shards`);
-  }
-
-  /** Different texts under one key are all kept, and that is told. */
-  private tellOtherTexts(): void {
-    const other = "b.input = a.input and b.fate = 'kept' and b.sentences <> a.sentences and b.key < a.key";
-    this.database.run(`
-      update archives as a set reason = 'another text under the same key than that of ' || (
-        select min(b.key) from archives as b where ${other})
-      where fate = 'kept' and exists (select 1 from archives as b where ${other})`);
+  /**
+   * Of the archives that say they are the same and are not the same bytes, one of each kind: one is damaged or says what
+   * is not so, or another version has compressed it.
+   */
+  doubtful(): Surveyed[] {
+    const several = "group by tar having count(distinct etag || ' ' || size_bytes) > 1";
+    return (
+      this.database
+        .query(`select *, min(key) from archives where fate <> 'damaged' and tar in (
+          select tar from archives where fate <> 'damaged' ${several}) group by tar, etag, size_bytes`)
+        .all() as Row[]
+    ).map(toSurveyed);
   }
 
   /** Set an archive aside after all; a duplicate of it takes its place, where there is one. */
@@ -181,14 +117,13 @@ export class Survey {
 
   /** What is merged: unions first, the largest first, and then by key. */
   *kept(): Generator<Surveyed> {
-    const rest = "fate = 'kept' and (not is_merge, -is_merge * sentences_bytes, key) > (?, ?, ?)";
     const query = this.database.query(
-      `select * from archives where ${rest} order by not is_merge, -is_merge * sentences_bytes, key limit 1`,
+      "select * from archives where fate = 'kept' and (turn, key) > (?, ?) order by turn, key limit 1",
     );
     // One at a time: what becomes of it may change the table.
-    let last: readonly [number, number, string] = [-1, 0, ""];
+    let last: readonly [number, string] = [Number.MIN_SAFE_INTEGER, ""];
     for (let row = query.get(...last) as Row | null; row !== null; row = query.get(...last) as Row | null) {
-      last = [row.is_merge === 1 ? 0 : 1, -row.is_merge * row.sentences_bytes, row.key];
+      last = [row.turn, row.key];
       yield toSurveyed(row);
     }
   }
@@ -232,24 +167,18 @@ export class Survey {
   }
 }
 
-const RIVAL = `b.input = a.input and b.options = a.options and b.sentences = a.sentences and b.tar <> a.tar
-  and b.fate = 'kept' and coalesce(b.shard, 0) = coalesce(a.shard, 0) and coalesce(b.shards, 0) = coalesce(a.shards, 0)`;
-
-const FELLOWS = `select count(distinct b.shard) from archives as b where b.sentences = a.sentences
-  and b.options = a.options and b.shards = a.shards and b.fate in ('kept', 'incomplete')`;
-
 interface Row {
   readonly key: string;
   readonly size_bytes: number;
+  readonly etag: string;
   readonly made_ms: number;
   readonly sha256: string | null;
   readonly facts: string;
-  readonly is_merge: number;
-  readonly sentences_bytes: number;
+  readonly turn: number;
   readonly fate: Fate;
   readonly reason: string;
 }
 
-function toSurveyed({ key, size_bytes, made_ms, sha256, facts, fate, reason }: Row): Surveyed {
-  return { key, size_bytes, made_ms, sha256, facts: JSON.parse(facts) as ArchiveFacts, fate, reason };
+function toSurveyed({ key, size_bytes, etag, made_ms, sha256, facts, fate, reason }: Row): Surveyed {
+  return { key, size_bytes, etag, made_ms, sha256, facts: JSON.parse(facts) as ArchiveFacts, fate, reason };
 }
