@@ -1,12 +1,26 @@
-import { copyFileSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { Archive } from "../archive/reader.ts";
+import { syncFolder, temporaryPath } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { findArchive } from "../jobs/find-archive.ts";
 import { copyChunks, type MergePlan, MergePlanner } from "../jobs/merge-archives.ts";
 import { describeArchive } from "../storage/describe-archive.ts";
+import type { Choice } from "../storage/spaces/judgement.ts";
 import { newArchiveKey } from "../storage/spaces/keys.ts";
-import type { ResultArchives } from "../storage/spaces/result-archives.ts";
+import { isUnusable, type ResultArchives, reasonOf } from "../storage/spaces/result-archives.ts";
 import type { Survey, Surveyed } from "../storage/spaces/survey.ts";
 import type { CollectFlags } from "./collect-definition.ts";
 import type { CommandIo } from "./command.ts";
@@ -25,37 +39,66 @@ export interface CollectedArchive {
   readonly isNew: boolean;
 }
 
+/** Where the archive is made, in the folder of the collection; its finished parts are beside it. */
+export const MERGED = "merged.tar.zst";
+
+/**
+ * Whether a file can be written to its place: better now than when all is merged.
+ *
+ * @throws FoldError of what is in the way
+ */
+export function checkPlace(out: string): void {
+  const folder = dirname(out);
+  try {
+    if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
+    accessSync(`${folder}/.`, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw fromSystemError(error, "write the archive to", folder);
+  }
+}
+
+/** What is merged, and where. */
+export interface Merging {
+  readonly survey: Survey;
+  readonly choice: Choice;
+  readonly archives: ResultArchives;
+  /** Of the collection. */
+  readonly folder: string;
+  readonly flags: CollectFlags;
+  readonly io: CommandIo;
+}
+
 /** Merge what a survey keeps, and bring the archive to its place. */
-export async function mergeKept(
-  survey: Survey,
-  archives: ResultArchives,
-  folder: string,
-  flags: CollectFlags,
-  io: CommandIo,
-): Promise<CollectedArchive> {
-  const plan = await planOf(survey, archives, folder, io);
+export async function mergeKept(merging: Merging): Promise<CollectedArchive> {
+  const { archives, folder, flags, io } = merging;
+  const plan = await planOf(merging);
   const name = flags.upload ?? flags.name ?? plan.defaultName;
   const input: FoldInput = { ...plan, name };
   if (flags.out !== null && (await isThere(flags.out, input))) return await collected(flags.out, flags.out, false);
-  const file = join(folder, "merged.tar.zst");
-  await make(plan, input, archives, file, { folder, flags, io });
+  const file = join(folder, MERGED);
+  await make(plan, input, file, merging);
   return flags.out === null ? await bring(archives, file, io) : await moveTo(flags.out, file);
 }
 
+/** Plan the merge; where archives turn out to be damaged, it is decided anew what becomes of the others. */
+async function planOf(merging: Merging): Promise<MergePlan<Surveyed>> {
+  for (;;) {
+    const planner = new MergePlanner<Surveyed>();
+    const { count, damaged } = await lookAtAll(planner, merging);
+    if (damaged > 0) merging.survey.judge(merging.choice);
+    else if (count > 0) return planner.plan();
+    else
+      throw new FoldError("not_found", "there is no archive to merge", "`fold collect --dry-run` tells what there is");
+  }
+}
+
 /** Look at one archive after the other; one that turns out to be damaged is set aside. */
-async function planOf(
-  survey: Survey,
-  archives: ResultArchives,
-  folder: string,
-  { signal }: CommandIo,
-): Promise<MergePlan<Surveyed>> {
-  const planner = new MergePlanner<Surveyed>();
+async function lookAtAll(planner: MergePlanner<Surveyed>, { survey, archives, folder, io: { signal } }: Merging) {
   const path = join(folder, "part.tar.zst");
-  let count = 0;
+  let [count, damaged] = [0, 0];
   for (const one of survey.kept()) {
     if (signal.aborted) throw new FoldError("interrupted", "stopped before the end", "run the same command again");
     try {
-      rmSync(path, { force: true });
       await archives.fetch(one, path, { signal });
       await opened(path, async (archive) => {
         if (await planner.hasAll(archive)) survey.leaveOut(one.key, "it is in a merged archive already");
@@ -63,14 +106,14 @@ async function planOf(
       });
       count++;
     } catch (error) {
-      if (!(error instanceof FoldError) || !["corrupt", "not_found"].includes(error.code)) throw error;
-      // One that is equal to it may take its place, and comes later.
-      survey.replaceDamaged(one.key, error.message);
+      if (!isUnusable(error)) throw error;
+      survey.replaceDamaged(one.key, reasonOf(one, error));
+      damaged++;
+    } finally {
+      rmSync(path, { force: true });
     }
   }
-  rmSync(path, { force: true });
-  if (count > 0) return planner.plan();
-  throw new FoldError("not_found", "there is no archive to merge", "`fold collect --dry-run` tells what there is");
+  return { count, damaged };
 }
 
 /** Whether the result is in its place already; FoldError `usage` where something else is that is no archive. */
@@ -85,19 +128,12 @@ async function isThere(out: string, input: FoldInput): Promise<boolean> {
   return true;
 }
 
-interface Making {
-  readonly folder: string;
-  readonly flags: CollectFlags;
-  readonly io: CommandIo;
-}
-
 /** Make the merged archive: chunks side by side where they are all there, else folded anew. */
 async function make(
   plan: MergePlan<Surveyed>,
   input: FoldInput,
-  archives: ResultArchives,
   file: string,
-  { folder, flags, io }: Making,
+  { archives, folder, flags, io }: Merging,
 ): Promise<void> {
   const found = await findArchive(file, input, input.corpus);
   if (typeof found !== "string") return found.close();
@@ -110,7 +146,6 @@ async function make(
   try {
     for (const [number, one] of plan.copyFrom.entries()) {
       const path = join(folder, `chunks-${number}.tar.zst`);
-      rmSync(path, { force: true });
       await archives.fetch(one, path, { signal: io.signal });
       parts.push(await Archive.open(path));
     }
@@ -135,17 +170,28 @@ async function bring(archives: ResultArchives, file: string, io: CommandIo): Pro
 }
 
 async function moveTo(out: string, file: string): Promise<CollectedArchive> {
-  const half = `${out}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const half = temporaryPath(out);
   try {
-    mkdirSync(dirname(out), { recursive: true });
     // It may be another file system.
     copyFileSync(file, half);
+    syncFile(half);
     renameSync(half, out);
+    syncFolder(dirname(out));
   } catch (error) {
     rmSync(half, { force: true });
     throw fromSystemError(error, "write the archive", out);
   }
   return await collected(out, out, true);
+}
+
+/** What it was made from goes away next. */
+function syncFile(path: string): void {
+  const file = openSync(path, "r+");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 async function collected(file: string, place: string, isNew: boolean): Promise<CollectedArchive> {

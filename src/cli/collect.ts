@@ -1,14 +1,16 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../archive/manifest.ts";
-import { FoldError, fromSystemError } from "../errors.ts";
+import { FoldError } from "../errors.ts";
+import { ensurePrivate } from "../storage/private-folder.ts";
 import { ProcessLock } from "../storage/spaces/process-lock.ts";
 import { isUnusable, type ResultArchives, reasonOf } from "../storage/spaces/result-archives.ts";
 import { withResults } from "../storage/spaces/results.ts";
 import type { SpacesConfig } from "../storage/spaces/spaces-config.ts";
-import { Survey } from "../storage/spaces/survey.ts";
+import { fromDatabaseError } from "../storage/spaces/sqlite-error.ts";
+import { Survey, type Surveyed } from "../storage/spaces/survey.ts";
 import type { CollectFlags } from "./collect-definition.ts";
-import { type CollectedArchive, mergeKept } from "./collect-merge.ts";
+import { type CollectedArchive, checkPlace, MERGED, mergeKept } from "./collect-merge.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import { storageConfig } from "./job-storage.ts";
 import { formatBytes, formatCount, formatCounted } from "./text.ts";
@@ -39,26 +41,44 @@ export async function execute({ flags }: CommandArguments<CollectFlags>, io: Com
  */
 async function inWorkFolder<T>(
   { cacheDir, buckets, spaces }: SpacesConfig,
-  { prefix, out, upload }: CollectFlags,
+  { prefix, out, upload, dryRun }: CollectFlags,
   act: (folder: string) => Promise<T>,
 ): Promise<T> {
-  const what = JSON.stringify([spaces.endpoint, buckets.results, prefix, out, upload]);
-  const folder = join(cacheDir, "collect", sha256(new TextEncoder().encode(what)).slice(0, 16));
+  const what = JSON.stringify([spaces.endpoint, buckets.results, prefix, out, upload, dryRun]);
+  const folders = join(cacheDir, "collect");
+  const folder = join(folders, sha256(new TextEncoder().encode(what)).slice(0, 16));
+  let lock: ProcessLock | null = null;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw fromSystemError(error, "create the folder", folder);
-  }
-  const lock = await ProcessLock.take(`${folder}.lock`);
-  if (lock === null) {
-    throw new FoldError("conflict", "the same collection is under way already", "wait for its end, then try again");
-  }
-  try {
+    ensurePrivate(folders);
+    lock = await ProcessLock.take(`${folder}.lock`);
+    if (lock === null) {
+      throw new FoldError("conflict", "the same collection is under way already", "wait for its end, then try again");
+    }
+    mkdirSync(folder, { recursive: true });
+    tidy(folder);
     const result = await act(folder);
     rmSync(folder, { recursive: true, force: true });
     return result;
+  } catch (error) {
+    throw fromDatabaseError(error, folder);
   } finally {
-    lock.release();
+    if (lock !== null) removeEmpty(folder);
+    lock?.release();
+  }
+}
+
+/** Remove what one that was killed has left here, but for the archive that was to be and its finished parts. */
+function tidy(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (!name.startsWith(MERGED)) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // There is work in it to go on from, or it is gone.
   }
 }
 
@@ -74,19 +94,23 @@ class Collection {
   /** @returns what was to be merged and could not be */
   async run(): Promise<FoldError | null> {
     const { dryRun, out, upload, removeDuplicates, maxDims: max_dims, minVolume: min_volume, latest } = this.flags;
+    const isMerging = !dryRun && (out !== null || upload !== null);
+    if (isMerging && out !== null) checkPlace(out);
     const path = join(this.folder, "survey.db");
-    rmSync(path, { force: true });
     const survey = new Survey(path);
     try {
       await this.list(survey);
-      survey.judge({ max_dims, min_volume, latest });
-      const isMerging = !dryRun && (out !== null || upload !== null);
-      const merged = isMerging ? await mergeKept(survey, this.archives, this.folder, this.flags, this.io) : null;
+      await this.proveDoubtful(survey);
+      const choice = { max_dims, min_volume, latest };
+      survey.judge(choice);
+      const { archives, folder, flags, io } = this;
+      const merged = isMerging ? await mergeKept({ survey, choice, archives, folder, flags, io }) : null;
       const removed = !dryRun && removeDuplicates ? await this.removeDuplicates(survey) : 0;
       this.report(survey, merged, removed);
       return problemOf(survey);
     } finally {
       survey.close();
+      rmSync(path, { force: true });
     }
   }
 
@@ -107,8 +131,19 @@ class Collection {
     }
   }
 
+  /** What an archive says decides nothing where the bytes that are there contradict it: it is read. */
+  private async proveDoubtful(survey: Survey): Promise<void> {
+    const proven = new Set<string>();
+    for (;;) {
+      const doubtful = survey.doubtful().filter(({ key }) => !proven.has(key));
+      if (doubtful.length === 0) return;
+      for (const one of doubtful) if (await this.isWhole(survey, one)) proven.add(one.key);
+    }
+  }
+
   /** Remove what another archive is equal to, which is read back before. */
   private async removeDuplicates(survey: Survey): Promise<number> {
+    const { signal } = this.io;
     let removed = 0;
     let keeper = "";
     for (let after = ""; ; ) {
@@ -123,19 +158,20 @@ class Collection {
         keeper = kept.key;
         keys.push(key);
       }
-      await this.archives.remove(keys);
+      await this.archives.remove(keys, { signal });
       removed += keys.length;
     }
   }
 
-  private async isWhole(survey: Survey, object: Parameters<ResultArchives["fetch"]>[0]): Promise<boolean> {
-    const path = join(this.folder, "kept.tar.zst");
+  /** Whether an archive is what it says, by all that is in the bucket; one that is not is set aside. */
+  private async isWhole(survey: Survey, object: Surveyed): Promise<boolean> {
+    const path = join(this.folder, "proof.tar.zst");
     try {
-      await this.archives.fetch(object, path, { signal: this.io.signal });
+      await this.archives.fetch(object, path, { signal: this.io.signal, isProof: true });
       return true;
     } catch (error) {
-      if (!(error instanceof FoldError) || !["corrupt", "not_found"].includes(error.code)) throw error;
-      survey.replaceDamaged(object.key, error.message);
+      if (!isUnusable(error)) throw error;
+      survey.replaceDamaged(object.key, reasonOf(object, error));
       return false;
     } finally {
       rmSync(path, { force: true });

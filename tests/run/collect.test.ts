@@ -1,61 +1,32 @@
 // fold collect: what workers without coordination have uploaded, each once, in one archive.
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Alone, linesOf, type Told } from "../support/alone.ts";
-import { call, report } from "../support/binary.ts";
+import { Alone } from "../support/alone.ts";
+import { call, report, start } from "../support/binary.ts";
+import { Collections, texts } from "../support/collections.ts";
 import { startProxy } from "../support/proxy.ts";
 import { spaces } from "../support/spaces.ts";
 
 const alone = await Alone.make();
-const texts = {
-  a: "the cat sat on the mat. a cat sat on a mat.\n",
-  b: "the dog sat on the log. a dog sat on a log.\n",
-  c: "the hen ate of the corn. a hen ate of a corn.\n",
-} as const;
-
-/** What folding all texts together gives. */
-async function union(names: readonly (keyof typeof texts)[]) {
-  const folder = join(alone.folder, `union-${names.join("")}`);
-  const paths = names.map((name) => join(folder, `${name}.txt`));
-  await Promise.all(names.map((name, i) => Bun.write(paths[i]!, texts[name])));
-  return await report(["run", ...paths, "--merge", "--out", folder]);
-}
-
-async function upload(...names: readonly (keyof typeof texts)[]): Promise<void> {
-  for (const name of names) {
-    await alone.put(`${name}.txt`, texts[name]);
-    await alone.fold("worker", `${name}.txt`);
-  }
-}
-
-/** Collect with --json: the exit code, what became of each archive, and the end. */
-async function collect(...args: readonly string[]) {
-  const ended = await alone.collect([...args, "--json"]);
-  const lines = linesOf(ended);
-  const archives = lines.filter(({ event }) => event === "archive");
-  const fates = archives.map(({ key, fate }) => `${String(key).replace(/_.*/, "")} ${fate}`);
-  const end = lines.find(({ event }) => event === "end") as Told & { readonly merged: Told };
-  return { exit: ended.exit, stderr: ended.stderr, archives, fates, end };
-}
-
+const collections = new Collections(alone);
 const out = join(alone.folder, "all.tar.zst");
 
 describe("fold collect", () => {
   test("what is there twice counts once, the rest becomes one archive: the same content as in one go", async () => {
     await alone.clear();
-    await upload("a", "b", "a", "c");
-    const { content_sha256 } = await union(["a", "b", "c"]);
-    const dry = await collect("--dry-run");
+    await collections.upload("a", "b", "a", "c");
+    const { content_sha256 } = await collections.union(["a", "b", "c"]);
+    const dry = await collections.collect("--dry-run");
     expect([dry.exit, dry.fates]).toEqual([0, ["a kept", "a duplicate", "b kept", "c kept"]]);
     expect(dry.end.merged).toBeNull();
     expect(dry.archives[1]?.reason).toBe(`the same as ${dry.archives[0]?.key}`);
-    const { exit, end } = await collect("--out", out, "--name", "union");
+    const { exit, end } = await collections.collect("--out", out, "--name", "union");
     expect([exit, end]).toMatchObject([0, { inputs: 3, kept: 3, duplicates: 1, removed: 0, merged: { is_new: true } }]);
     expect(end.merged.lineage).toBe('("a" "b" "c")');
     expect((await report(["show", out])).content_sha256).toBe(content_sha256 as string);
     expect((await alone.archives()).length).toBe(4);
-    const again = await collect("--out", out, "--name", "union", "--remove-duplicates");
+    const again = await collections.collect("--out", out, "--name", "union", "--remove-duplicates");
     expect(again.end).toMatchObject({ removed: 1, merged: { is_new: false, tar_sha256: end.merged.tar_sha256 } });
     expect((await alone.archives()).map(({ facts }) => facts.name)).toEqual(["a", "b", "c"]);
     const left = readdirSync(join(alone.machine("collector"), "collect"));
@@ -64,26 +35,26 @@ describe("fold collect", () => {
 
   test("into the bucket, again and again: what is merged already is not merged into itself", async () => {
     await alone.clear();
-    await upload("a", "b");
-    const first = await collect("--upload", "union");
+    await collections.upload("a", "b");
+    const first = await collections.collect("--upload", "union");
     expect(first.end.merged).toMatchObject({ name: "union", lineage: '("a" "b")', is_new: true });
-    const second = await collect("--upload", "union");
+    const second = await collections.collect("--upload", "union");
     expect([second.end.merged.place, second.end.merged.is_new]).toEqual([first.end.merged.place, false]);
     expect(second.fates).toEqual(["a left out", "b left out", "union kept"]);
-    await upload("c");
-    const third = await collect("--upload", "union");
+    await collections.upload("c");
+    const third = await collections.collect("--upload", "union");
     expect(third.end.merged).toMatchObject({ lineage: '(("a" "b") "c")', is_new: true });
-    const one = await collect("--prefix", "a_", "--upload", "single");
+    const one = await collections.collect("--prefix", "a_", "--upload", "single");
     expect(one.end.merged).toMatchObject({ lineage: '"a"', is_new: true });
-    expect((await collect("--prefix", "a_", "--upload", "single")).end.merged.is_new).toBe(false);
+    expect((await collections.collect("--prefix", "a_", "--upload", "single")).end.merged.is_new).toBe(false);
   });
 
   test("shards are joined when all are there, to what fold run makes", async () => {
     await alone.clear();
     await alone.put("a.txt", texts.a);
     for (const shard of ["1/3", "3/3"]) await alone.fold("worker", "a.txt", "--shard", shard);
-    await upload("b");
-    const early = await collect("--out", out);
+    await collections.upload("b");
+    const early = await collections.collect("--out", out);
     expect([early.exit, early.end.incomplete, early.end.merged.lineage]).toEqual([3, 2, '"b"']);
     expect(early.archives.map(({ reason }) => reason)).toEqual([
       "of 3 shards only 2 are there",
@@ -91,24 +62,24 @@ describe("fold collect", () => {
       "",
     ]);
     await alone.fold("worker", "a.txt", "--shard", "2/3");
-    const joined = await collect("--prefix", "a.shard", "--out", out);
-    const whole = await union(["a"]);
+    const joined = await collections.collect("--prefix", "a.shard", "--out", out);
+    const whole = await collections.union(["a"]);
     expect([joined.stderr, joined.exit, joined.end?.merged.lineage]).toEqual(["", 0, '"a"']);
     expect((await report(["show", out])).content_sha256).toBe(whole.content_sha256);
-    await collect("--upload", "joined");
+    await collections.collect("--upload", "joined");
     // Neither do shards come into a union that they are in.
-    const second = await collect("--upload", "joined");
+    const second = await collections.collect("--upload", "joined");
     expect(second.end.merged).toMatchObject({ lineage: '("a" "b")', is_new: false });
     await alone.results.remove((await alone.archives("joined_")).map(({ key }) => key));
     await alone.fold("worker", "a.txt");
-    expect((await collect("--dry-run")).fates.sort()).toEqual([
+    expect((await collections.collect("--dry-run")).fates.sort()).toEqual([
       ...["a kept", "a.shard-1-of-3 left out", "a.shard-2-of-3 left out", "a.shard-3-of-3 left out", "b kept"],
     ]);
   });
 
   test("why archives of one input differ is told", async () => {
     await alone.clear();
-    await upload("a");
+    await collections.upload("a");
     await alone.fold("worker", "a.txt", "--max-dims", "3");
     await alone.put("a.txt", texts.b);
     await alone.fold("worker", "a.txt");
@@ -121,7 +92,7 @@ describe("fold collect", () => {
     await alone.results.put(old!.key, bytes, { metadata });
     await alone.results.put("z_20200101T000000000Z_00000000.tar.zst", Buffer.from("no archive"));
     await alone.results.put("notes.txt", Buffer.from("not looked at"));
-    const { exit, archives, end } = await collect("--dry-run");
+    const { exit, archives, end } = await collections.collect("--dry-run");
     const told = Object.fromEntries(archives.map(({ key, fate, reason }) => [key as string, `${fate}: ${reason}`]));
     const reasons = Object.values(told).map((reason) => reason.replace(/_20\d+T\d+Z_[0-9a-f]+/g, ""));
     expect(exit).toBe(3);
@@ -133,29 +104,79 @@ describe("fold collect", () => {
       expect.stringMatching(/^left out: made by fold 0\.0\.1 abc, and a\.tar\.zst by /),
     ]);
     expect(end).toMatchObject({ kept: 2, left_out: 2, damaged: 1 });
-    const latest = await collect("--dry-run", "--latest");
+    const latest = await collections.collect("--dry-run", "--latest");
     expect(latest.end).toMatchObject({ left_out: 3, damaged: 1 });
-    const deep = await collect("--max-dims", "3", "--out", out);
+    const deep = await collections.collect("--max-dims", "3", "--out", out);
     expect(deep.end.merged).toMatchObject({ lineage: '"a"' });
   });
 
   test("where the kept one of two equal archives is damaged, the other takes its place and stays", async () => {
     await alone.clear();
-    await upload("a", "a", "b");
+    await collections.upload("a", "a", "b");
     const [first, second] = await alone.archives("a_");
     const { metadata } = (await alone.results.head(first!.key))!;
     await alone.results.put(first!.key, Buffer.from("damaged"), { metadata });
-    const { exit, fates, end } = await collect("--out", out, "--remove-duplicates");
+    const { exit, fates, end } = await collections.collect("--out", out, "--remove-duplicates");
     expect([exit, fates]).toEqual([3, ["a damaged", "a kept", "b kept"]]);
     expect(end.merged.lineage).toBe('("a" "b")');
     expect((await alone.archives("a_")).map(({ key }) => key)).toEqual([first!.key, second!.key]);
-    const removing = await collect("--remove-duplicates");
+    const removing = await collections.collect("--remove-duplicates");
     expect(removing.end.removed).toBe(0);
+  });
+
+  test("killed half-way it leaves the next one a free place, and another one meanwhile is told to wait", async () => {
+    await alone.clear();
+    await collections.upload("a", "b");
+    const { promise: isFetching, resolve } = Promise.withResolvers<void>();
+    const folder = join(alone.folder, "unlucky", "collect");
+    const left: string[][] = [];
+    const proxy = await startProxy(spaces.endpoint, ({ method, path }) => {
+      if (method !== "GET" || !path.includes("/b_")) return null;
+      left.push(readdirSync(folder, { recursive: true, encoding: "utf8" }));
+      resolve();
+      return left.length === 1 ? { kind: "stall" } : null;
+    });
+    const target = join(alone.folder, "killed.tar.zst");
+    const env = { DO_SPACES_ENDPOINT: proxy.endpoint, LOCAL_CACHE_DIR: join(alone.folder, "unlucky") };
+    const killed = start(["collect", "--out", target], { env: alone.environment("collector", env) });
+    await Promise.race([isFetching, killed.ended]);
+    const second = await alone.collect(["--out", target], { env });
+    expect([second.exit, second.stderr]).toEqual([1, expect.stringContaining("under way already")]);
+    killed.child.kill("SIGKILL");
+    await killed.ended;
+    const halves = () => left.at(-1)?.filter((path) => path.endsWith(".tmp")) ?? [];
+    expect(halves().length).toBe(1);
+    const next = await alone.collect(["--out", target], { env });
+    await proxy.close();
+    expect([next.exit, left.length, halves().length]).toEqual([0, 2, 1]);
+    expect(readdirSync(folder).filter((name) => !name.endsWith(".lock"))).toEqual([]);
+  });
+
+  test("what is in the way is told before anything is fetched", async () => {
+    await alone.clear();
+    await collections.upload("a");
+    const seen: string[] = [];
+    const proxy = await startProxy(spaces.endpoint, ({ method, path }) => {
+      seen.push(`${method} ${path}`);
+      return null;
+    });
+    const file = join(alone.folder, "a-file");
+    writeFileSync(file, "");
+    const env = { DO_SPACES_ENDPOINT: proxy.endpoint };
+    const noFolder = await alone.collect(["--out", join(file, "all.tar.zst")], { env });
+    expect([noFolder.exit, noFolder.stderr]).toEqual([5, expect.stringContaining(file)]);
+    const open = join(alone.folder, "open-to-all");
+    mkdirSync(join(open, "collect"), { recursive: true });
+    chmodSync(join(open, "collect"), 0o777);
+    const shared = await alone.collect(["--out", out], { env: { ...env, LOCAL_CACHE_DIR: open } });
+    expect([shared.exit, shared.stderr]).toEqual([4, expect.stringContaining("others may write to it")]);
+    await proxy.close();
+    expect(seen).toEqual([]);
   });
 
   test("the same command goes on where a broken line ended it: nothing is fetched twice", async () => {
     await alone.clear();
-    await upload("a", "b", "c");
+    await collections.upload("a", "b", "c");
     const seen: string[] = [];
     let isCut = true;
     const proxy = await startProxy(spaces.endpoint, ({ method, path }) => {
@@ -188,7 +209,7 @@ describe("fold collect", () => {
       expect(await alone.collect(args)).toMatchObject({ exit, stderr: expect.stringContaining(message) });
     }
     expect((await alone.collect(["--dry-run"])).stdout).toContain("0 inputs");
-    await upload("a");
+    await collections.upload("a");
     const refused = await alone.collect(["--out", file]);
     expect([refused.exit, await Bun.file(file).text()]).toEqual([2, "my notes"]);
     expect((await call(["help", "collect"])).stdout).toContain("--remove-duplicates");

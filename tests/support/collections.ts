@@ -1,0 +1,50 @@
+// Small texts in Spaces, folded by workers without coordination, and what `fold collect` makes of them.
+import { join } from "node:path";
+import { type Alone, linesOf, type Told } from "./alone.ts";
+import { report } from "./binary.ts";
+
+/** What is folded: some words in common, and some of its own. */
+export const texts = {
+  a: "the cat sat on the mat. a cat sat on a mat.\n",
+  b: "the dog sat on the log. a dog sat on a log.\n",
+  c: "the hen ate of the corn. a hen ate of a corn.\n",
+} as const;
+
+type Name = keyof typeof texts;
+
+/** Collections of the archives of some buckets. */
+export class Collections {
+  constructor(private readonly alone: Alone) {}
+
+  /** What folding the texts together gives. */
+  async union(names: readonly Name[]) {
+    const folder = join(this.alone.folder, `union-${names.join("")}`);
+    const paths = names.map((name) => join(folder, `${name}.txt`));
+    await Promise.all(names.map((name, i) => Bun.write(paths[i]!, texts[name])));
+    return await report(["run", ...paths, "--merge", "--out", folder]);
+  }
+
+  /** Put texts into their bucket, and have each folded by a worker. */
+  async upload(...names: readonly Name[]): Promise<void> {
+    for (const name of names) {
+      await this.alone.put(`${name}.txt`, texts[name]);
+      await this.alone.fold("worker", `${name}.txt`);
+    }
+  }
+
+  /** Collect with --json: the exit code, what became of each archive, and the end. */
+  collect(...args: readonly string[]) {
+    return this.collectOn("collector", ...args);
+  }
+
+  /** The same on a machine that may have seen none of the archives yet. */
+  async collectOn(machine: string, ...args: readonly string[]) {
+    const env = { LOCAL_CACHE_DIR: this.alone.machine(machine) };
+    const ended = await this.alone.collect([...args, "--json"], { env });
+    const lines = linesOf(ended);
+    const archives = lines.filter(({ event }) => event === "archive");
+    const fates = archives.map(({ key, fate }) => `${String(key).replace(/_.*/, "")} ${fate}`);
+    const end = lines.find(({ event }) => event === "end") as Told & { readonly merged: Told };
+    return { exit: ended.exit, stderr: ended.stderr, archives, fates, end };
+  }
+}
