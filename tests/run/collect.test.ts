@@ -146,6 +146,9 @@ describe("fold collect", () => {
     await killed.ended;
     const halves = () => left.at(-1)?.filter((path) => path.endsWith(".tmp")) ?? [];
     expect(halves().length).toBe(1);
+    // What was under way is no matter of a dry run.
+    expect((await alone.collect(["--out", target, "--dry-run"], { env })).exit).toBe(0);
+    expect(readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).length).toBe(1);
     const next = await alone.collect(["--out", target], { env });
     await proxy.close();
     expect([next.exit, left.length, halves().length]).toEqual([0, 2, 1]);
@@ -174,9 +177,9 @@ describe("fold collect", () => {
     expect(seen).toEqual([]);
   });
 
-  test("the same command goes on where a broken line ended it: nothing is fetched twice", async () => {
+  test("the same command goes on where a broken line ended it: no large archive is fetched twice", async () => {
     await alone.clear();
-    await collections.upload("a", "b", "c");
+    for (const name of ["a", "b", "c"]) await collections.putLarge(name);
     const seen: string[] = [];
     let isCut = true;
     const proxy = await startProxy(spaces.endpoint, ({ method, path }) => {

@@ -1,5 +1,10 @@
 // Small texts in Spaces, folded by workers without coordination, and what `fold collect` makes of them.
 import { join } from "node:path";
+import { Cache } from "../../src/s3/cache.ts";
+import { describeArchive } from "../../src/storage/describe-archive.ts";
+import { newArchiveKey } from "../../src/storage/spaces/keys.ts";
+import { ResultArchives } from "../../src/storage/spaces/result-archives.ts";
+import { writeTinyArchive } from "../storage/place.ts";
 import { type Alone, linesOf, type Told } from "./alone.ts";
 import { report } from "./binary.ts";
 
@@ -30,6 +35,18 @@ export class Collections {
       await this.alone.put(`${name}.txt`, texts[name]);
       await this.alone.fold("worker", `${name}.txt`);
     }
+  }
+
+  /** Put the archive of a text without orthos into its bucket: more than a megabyte of words that nothing compresses. */
+  async putLarge(name: string): Promise<void> {
+    const file = join(this.alone.folder, `${name}.tar.zst`);
+    const hash = (of: string) => new Bun.CryptoHasher("sha512").update(of).digest("hex");
+    const letters = (of: string) => hash(of).replace(/\d/g, (digit) => "ghijklmnop"[Number(digit)]!);
+    const words = Array.from({ length: 20_000 }, (_, i) => letters(`${name} ${i}`));
+    writeTinyArchive(file, name, JSON.stringify(name), `${words.join(".\n")}.\n`);
+    const archives = new ResultArchives(this.alone.results, new Cache(this.alone.machine("seen"), 0));
+    const text = { input: `${name}.txt`, input_sha256: hash(name).slice(0, 64) };
+    await archives.put(newArchiveKey(name, new Date()), file, await describeArchive(file), text);
   }
 
   /** Collect with --json: the exit code, what became of each archive, and the end. */

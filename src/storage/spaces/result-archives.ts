@@ -21,6 +21,8 @@ import {
 import { keyPart, keyPartOf, timeOf } from "./keys.ts";
 
 const LOOKS_AT_ONCE = 8;
+/** Smaller ones are fetched again: of thousands, that takes less than looking through a cache that is full of them. */
+const LEAST_CACHED_BYTES = 1 << 20;
 
 /** An archive in the bucket. */
 export interface ArchiveObject {
@@ -150,7 +152,7 @@ export class ResultArchives {
     // Then nobody has vouched for the bytes.
     const isToDecode = isProof || sha256 === null;
     try {
-      if (isToDecode) await download();
+      if (isToDecode || size_bytes < LEAST_CACHED_BYTES) await download();
       else await this.cache.take(sha256, half, download);
       const known = await describe(half, key, object.facts ?? object.said, isToDecode);
       if (facts !== null && !areOfOne(facts, known)) throw noArchive(key, "it is another than it says");
