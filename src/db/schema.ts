@@ -70,6 +70,12 @@ export const jobs = pgTable(
     check("jobs_failed_with_reason", sql`${t.status} <> 'failed' or ${t.error_code} is not null`),
     check("jobs_counts", sql`${t.attempt} >= 0 and ${t.retry_count} >= 0 and ${t.size_bytes} >= 0`),
     check("jobs_options", optionsAre(t.options)),
+    check("jobs_option_values", optionsMakeSense(t.options)),
+    check(
+      "jobs_completed_well",
+      sql`${t.status} <> 'completed' or (${t.attempt} >= 1 and ${t.started_at} is not null and ${t.error_code} is null)`,
+    ),
+    check("jobs_retries", sql`${t.retry_count} <= ${t.attempt}`),
     check("jobs_shards", sql`(${t.job_type} = 'shard') = (${t.options}->>'shard' is not null)`),
     check("jobs_families", sql`(${t.job_type} = 'shard') = (${t.family} is not null)`),
     check(
@@ -79,6 +85,8 @@ export const jobs = pgTable(
         else ${t.inputs} is null and ${t.input_path_b} is null end`,
     ),
     uniqueIndex("jobs_dedupe_key").on(t.dedupe_key),
+    // Lists of all jobs go page by page, from one position to the next.
+    uniqueIndex("jobs_position").on(t.position),
     // The order in which jobs are claimed: texts before merges, then as they came.
     index("jobs_pending").on(sql`(${t.job_type} = 'archive_merge')`, t.position).where(sql`${t.status} = 'pending'`),
     index("jobs_unfinished").on(t.position).where(sql`${t.status} <> 'completed'`),
@@ -144,6 +152,7 @@ export const archives = pgTable(
     check("archives_deleted_at", sql`${t.is_deleted} = (${t.deleted_at} is not null)`),
     check("archives_reserved", sql`not (${t.is_deleted} and ${t.reserved_by} is not null)`),
     check("archives_options", optionsAre(t.options)),
+    check("archives_option_values", optionsMakeSense(t.options)),
     check("archives_families", sql`${t.family} is null or ${t.options}->>'shard' is not null`),
     // The order in which archives are merged.
     index("archives_mergeable").on(t.size_bytes, t.name).where(mergeable(t)),
@@ -177,12 +186,20 @@ export const processingRuns = pgTable(
   (t) => [
     uniqueIndex("processing_runs_attempt").on(t.job_id, t.attempt).where(sql`${t.worker_id} is not null`),
     index("processing_runs_job").on(t.job_id),
+    // Whatever the statements do: no job is completed twice.
+    uniqueIndex("processing_runs_completed").on(t.job_id).where(sql`${t.outcome} = 'completed'`),
     index("processing_runs_result").on(t.result_archive_id).where(sql`${t.result_archive_id} is not null`),
     check("processing_runs_ended", sql`(${t.completed_at} is null) = (${t.outcome} is null)`),
     check(
       "processing_runs_outcome",
       sql`${t.outcome} in ('completed', 'abandoned', 'failed', 'put_aside', 'lost', 'cancelled', 'retried')`,
     ),
+    check(
+      "processing_runs_of_whom",
+      sql`case when ${t.worker_id} is null then coalesce(${t.outcome}, '') in ('cancelled', 'retried') and ${t.attempt} >= 0
+        else ${t.outcome} is distinct from 'retried' and ${t.attempt} >= 1 end`,
+    ),
+    check("processing_runs_counts", sql`${t.orthos_processed} >= 0`),
     check(
       "processing_runs_result_of",
       sql`(coalesce(${t.outcome}, '') = 'completed') = (${t.result_archive_id} is not null)`,
@@ -192,6 +209,16 @@ export const processingRuns = pgTable(
 
 function optionsAre(options: AnyPgColumn): SQL {
   return sql`jsonb_typeof(${options}) = 'object' and ${options} ?& array['max_dims', 'min_volume', 'shard']`;
+}
+
+/** Whole numbers, and a shard that is one of as many as there are. */
+function optionsMakeSense(options: AnyPgColumn): SQL {
+  const number = sql.raw("'^[1-9][0-9]{0,15}$'");
+  return sql`coalesce(${options}->>'max_dims', '2') ~ ${number} and coalesce(${options}->>'min_volume', '') ~ ${number}
+        and case when ${options}->>'shard' is null then true
+          when coalesce(${options}#>>'{shard,number}', '') ~ ${number} and coalesce(${options}#>>'{shard,of}', '') ~ ${number}
+          then (${options}#>>'{shard,number}')::bigint <= (${options}#>>'{shard,of}')::bigint
+          else false end`;
 }
 
 function mergeable(t: { is_deleted: AnyPgColumn; reserved_by: AnyPgColumn; options: AnyPgColumn }): SQL {
