@@ -13,11 +13,11 @@ export async function abandonJob(database: Database, key: AttemptKey): Promise<v
     run: async (sql) => {
       const [job] = await sql`
         with mine as (
-          update jobs set status = 'pending', worker_id = null
+          update jobs set status = 'pending', worker_id = null, heartbeat_at = now()
           where id = ${jobId} and status = 'processing' and worker_id = ${workerId} and attempt = ${attempt}
           returning id
         ), unlocked as (
-          delete from job_locks using mine where job_id = mine.id returning job_id, heartbeat_at, progress_orthos
+          delete from job_locks using mine where job_id = mine.id returning job_id, progress_orthos
         ), run as (
           update processing_runs r set completed_at = now(), outcome = 'abandoned', orthos_processed = u.progress_orthos
           from unlocked u where r.job_id = u.job_id and r.attempt = ${attempt} and r.worker_id = ${workerId}

@@ -1,5 +1,9 @@
+import { FoldError } from "../errors.ts";
 import type { Client, Database } from "./database.ts";
 import { isId, unknownJob } from "./leases.ts";
+
+/** Each failed try means that the job was claimed or given back in that moment: more tries than this are a mistake. */
+const MOST_TRIES = 1_000;
 
 /**
  * Take a waiting job out, or end a running one: its worker finds its lease lost. It is put aside with the reason
@@ -14,12 +18,15 @@ export async function cancelJob(database: Database, id: string): Promise<void> {
   if (!isId(id)) throw unknownJob(id, "waiting or running");
   await database.do({
     run: async (sql) => {
-      for (;;) {
+      for (let tries = 0; tries < MOST_TRIES; tries++) {
         const [job] = await cancel(sql, id);
         if (job !== undefined) return;
         const [other] = await sql`select from jobs where id = ${id} and status in ('pending', 'processing')`;
         if (other === undefined) throw unknownJob(id, "waiting or running");
       }
+      const hint =
+        "`fold jobs` tells its state; where it is processing and nobody has its lease, the row was changed by hand";
+      throw new FoldError("failed", `job ${id} is neither waiting nor anybody's`, hint);
     },
     find: async (sql) => {
       const [job] = await sql`select from jobs where id = ${id} and status = 'failed' and error_code = 'cancelled'`;
@@ -31,13 +38,14 @@ export async function cancelJob(database: Database, id: string): Promise<void> {
 function cancel(sql: Client, id: string) {
   return sql`
     with found as (
-      select j.id, j.worker_id, j.attempt from jobs j left join job_locks l on l.job_id = j.id
+      select j.id, j.worker_id, j.attempt, coalesce(l.heartbeat_at, j.heartbeat_at) as heartbeat_at
+      from jobs j left join job_locks l on l.job_id = j.id
       where j.id = ${id} and (j.status = 'pending'
         or (j.status = 'processing' and l.worker_id = j.worker_id and l.attempt = j.attempt))
       for update of j
     ), ended as (
-      update jobs j set status = 'failed', worker_id = null, error_code = 'cancelled', error_message = 'cancelled',
-        error_hint = ${"`fold retry` lets it wait again"}
+      update jobs j set status = 'failed', worker_id = null, heartbeat_at = found.heartbeat_at, error_code = 'cancelled',
+        error_message = 'cancelled', error_hint = ${"`fold retry` lets it wait again"}
       from found where j.id = found.id
     ), unlocked as (
       delete from job_locks using found where job_id = found.id returning progress_orthos

@@ -25,7 +25,7 @@ export async function failJob(
         with mine as (
           update jobs set
             status = case when ${isFinal} or retry_count + 1 >= ${maxAttempts} then 'failed' else 'pending' end,
-            worker_id = null, retry_count = retry_count + 1,
+            worker_id = null, heartbeat_at = now(), retry_count = retry_count + 1,
             error_code = ${code}, error_message = ${message}, error_hint = ${hint}
           where id = ${jobId} and status = 'processing' and worker_id = ${workerId} and attempt = ${attempt}
           returning id, status = 'failed' as is_aside

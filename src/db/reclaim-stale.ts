@@ -29,7 +29,8 @@ export async function reclaimStale(database: Database, grace_ms: number, maxAtte
         update jobs j set
           status = case when retry_count + 1 >= ${maxAttempts} then 'failed' else 'pending' end,
           worker_id = null, retry_count = retry_count + 1, heartbeat_at = u.heartbeat_at, error_code = 'lost',
-          error_message = 'its worker was lost ' || (retry_count + 1) || ' times', error_hint = ${hint}
+          error_message = 'its worker was lost: failure ' || (retry_count + 1) || ' of ' || ${maxAttempts}::int,
+          error_hint = ${hint}
         from unlocked u where j.id = u.job_id
         returning j.id, j.status = 'failed' as is_aside
       ), runs as (

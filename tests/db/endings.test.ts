@@ -1,5 +1,6 @@
 // How jobs end: completed, failed, put aside, cancelled; and how they begin again.
 import { expect, test } from "bun:test";
+import { abandonJob } from "../../src/db/abandon-job.ts";
 import { cancelJob } from "../../src/db/cancel-job.ts";
 import { claimMerge } from "../../src/db/claim-merge.ts";
 import { completeJob } from "../../src/db/complete-job.ts";
@@ -12,6 +13,7 @@ import { listRuns } from "../../src/db/list-runs.ts";
 import { liveKeys } from "../../src/db/live-keys.ts";
 import { reclaimStale } from "../../src/db/reclaim-stale.ts";
 import { retryJob } from "../../src/db/retry-job.ts";
+import type { ClaimedJob } from "../../src/db/rows.ts";
 import { submitJobs } from "../../src/db/submit-jobs.ts";
 import { connect, newDatabase } from "../support/database.ts";
 import { archiveOf, broken, claim, codeOf, failure, MAX_ATTEMPTS, newJob, publish, submit } from "./fixtures.ts";
@@ -96,7 +98,7 @@ test("a job whose workers are lost three times is put aside", async () => {
   }
   expect(await getJob(database, id)).toMatchObject({
     status: "failed",
-    failure: { code: "lost", message: "its worker was lost 3 times" },
+    failure: { code: "lost", message: "its worker was lost: failure 3 of 3" },
   });
   expect(await broken(database)).toEqual([]);
 });
@@ -123,6 +125,42 @@ test("a waiting and a running job can be cancelled and retried; any other is not
     expect(await codeOf(retryJob(database, id))).toBe("not_found");
   }
   expect(await broken(database)).toEqual([]);
+});
+
+test("a job that nobody has and that says it is processed, as no statement leaves it, is told and not asked for ever", async () => {
+  const database = await fresh();
+  const [id] = await submit(database, "book");
+  await claim(database);
+  await database.ask((sql) => sql`delete from job_locks`);
+  const error = await cancelJob(database, id).catch((error: unknown) => error);
+  expect(error).toMatchObject({ code: "failed", message: `job ${id} is neither waiting nor anybody's` });
+});
+
+test("however an attempt ends, its job says when it was last heard of", async () => {
+  const database = await fresh();
+  const heardOf = async (id: string) => {
+    const [row] = await database.ask(
+      (sql) => sql<{ started: Date; heard: Date }[]>`
+        select started_at as started, heartbeat_at as heard from jobs where id = ${id}`,
+    );
+    return row.heard.getTime() - row.started.getTime();
+  };
+  const ends: Record<string, (job: ClaimedJob) => Promise<unknown>> = {
+    "given back": (job) => abandonJob(database, job),
+    failed: (job) => failJob(database, job, failure, false, MAX_ATTEMPTS),
+    cancelled: (job) => cancelJob(database, job.jobId),
+    lost: () => reclaimStale(database, -60_000, MAX_ATTEMPTS),
+    completed: (job) => completeJob(database, job, archiveOf(job)),
+  };
+  for (const [how, end] of Object.entries(ends)) {
+    const [id] = await submit(database, how);
+    const job = await claim(database, "w", id);
+    // Ten seconds of work, and a sign of life at their end.
+    await database.ask((sql) => sql`update jobs set started_at = now() - interval '10 s', heartbeat_at = started_at`);
+    await heartbeat(database, job, null);
+    await end(job);
+    expect([how, (await heardOf(id)) >= 10_000]).toEqual([how, true]);
+  }
 });
 
 test("who cancels while others claim and give back ends the job all the same", async () => {
