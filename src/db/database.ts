@@ -11,7 +11,7 @@ export interface DatabaseOptions {
   readonly url: string;
   /** Most connections at a time. */
   readonly max?: number;
-  /** How long to try again while there is no connection. */
+  /** How long to try again while there is no connection, from the first time that it was missed. */
   readonly patience_ms?: number;
   /** Without an answer for so long a connection counts as lost. */
   readonly reply_ms?: number;
@@ -60,7 +60,8 @@ export class Database {
    * @throws FoldError `unreachable` when there was no connection for the patience, `refused`, `schema`, `failed`
    */
   async do<T>({ run, find }: Task<T>): Promise<T> {
-    const deadline = performance.now() + this.patience_ms;
+    // Set by the first failure: whoever waited long for an answer that was lost must still learn what became of it.
+    let deadline: number | null = null;
     let isUnsure = false;
     for (let tries = 0; ; tries++) {
       try {
@@ -75,6 +76,7 @@ export class Database {
           const done = await this.answered(find).catch(() => null);
           if (done !== null) return done;
         }
+        deadline ??= performance.now() + this.patience_ms;
         const isLost = isConnectionLost(error);
         isUnsure ||= isLost;
         const pause_ms = Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries);

@@ -87,6 +87,18 @@ test("nobody answers any more: the connection counts as lost, and a new one goes
   expect((await listRuns(database, id)).length).toBe(1);
 });
 
+test("what became of a call is asked also where its answer was waited for longer than patience lasts", async () => {
+  const proxy = cutProxy(await newDatabase());
+  const database = await connect(proxy.url, { max: 1, reply_ms: 1_000, patience_ms: 500 });
+  const [id] = await submit(database, "book");
+  proxy.mode = "silence";
+  const claimed = claim(database);
+  while (proxy.swallowed === 0) await Bun.sleep(1);
+  proxy.mode = "pass";
+  expect((await claimed).jobId).toBe(id);
+  expect((await listRuns(database, id)).map(({ outcome }) => outcome)).toEqual([null]);
+});
+
 test("patience ends, and says so", async () => {
   const proxy = cutProxy(await newDatabase());
   const database = await connect(proxy.url, { max: 1, reply_ms: 3_000, patience_ms: 1_000 });
