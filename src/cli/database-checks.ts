@@ -47,6 +47,7 @@ class DatabaseCheckup implements Checkup {
     this.checks = [
       check(reachName, "", reach),
       check("database: version", reachName, version),
+      check("database: changes", reachName, (database) => changes(database, role)),
       check("database: TLS", reachName, (database) => encryption(database, address)),
       check("database: clock", reachName, clock),
       check(tablesName, reachName, tables),
@@ -87,6 +88,15 @@ async function version(database: Database): Promise<Finding> {
   return server.major >= OLDEST_MAJOR
     ? good(what)
     : bad(`${what} is too old`, `use PostgreSQL ${OLDEST_MAJOR} or newer`);
+}
+
+/** Asked, and not tried: nothing is changed here. A standby answers all questions, and is of no use to a worker. */
+async function changes(database: Database, role: DoctorRole): Promise<Finding> {
+  const { takes_changes } = await serverOf(database);
+  if (takes_changes) return good("it takes them");
+  if (role === "read") return good("it takes none; this role need not make any");
+  const fix = "name the primary in DATABASE_URL; where it is the primary, see why it is read only (a full disk?)";
+  return bad("it takes none: it is a standby, or set to read only", fix);
 }
 
 async function encryption(database: Database, { host, ssl }: Address): Promise<Finding> {
@@ -133,13 +143,14 @@ async function migrations(database: Database): Promise<Finding> {
 }
 
 async function tableRights(database: Database, table: string, role: DoctorRole): Promise<Finding> {
-  const { tables: rights, may_queue } = await rightsOf(database);
+  const { tables: rights, may_queue, may_claim } = await rightsOf(database);
   const has = rights[table] ?? [];
   const needed = role === "read" ? (["select"] as const) : (neededRights as Record<string, readonly RowDeed[]>)[table];
   const isQueue = table === "jobs" && role !== "read";
   const missing = [
     ...needed.filter((deed) => !has.includes(deed)),
     ...(isQueue && !may_queue ? ["usage of jobs_position_seq"] : []),
+    ...(table === "jobs" && (role === "all" || role === "worker") && !may_claim ? ["execute of claim_job"] : []),
   ];
   if (missing.length === 0) return good(`this role may ${has.join(", ")}`);
   const fix = "as the owner run scripts/database-roles.sql, which grants it; again after each `fold db migrate`";

@@ -9,14 +9,19 @@ import type { CommandArguments, CommandIo } from "./command.ts";
 import { type DbAction, type DbFlags, dbActions } from "./db-definition.ts";
 import { formatCount, formatTable } from "./text.ts";
 
-/** Nine wait until the tenth has changed tables of any size. */
-const MIGRATION_MS = 3_600_000;
 /** A person waits. */
 const PATIENCE_MS = 5_000;
 
-const actions: Readonly<Record<DbAction, (database: Database, flags: DbFlags, io: CommandIo) => Promise<void>>> = {
-  migrate: migrateTables,
-  status,
+interface Action {
+  /** How long an answer may take. */
+  readonly reply_ms: number;
+  readonly run: (database: Database, flags: DbFlags, io: CommandIo) => Promise<void>;
+}
+
+const actions: Readonly<Record<DbAction, Action>> = {
+  // Nine wait until the tenth has changed tables of any size.
+  migrate: { reply_ms: 3_600_000, run: migrateTables },
+  status: { reply_ms: 15_000, run: status },
 };
 
 /** `fold db ACTION`. */
@@ -27,9 +32,10 @@ export async function execute({ parameters, flags }: CommandArguments<DbFlags>, 
     throw new FoldError("usage", `db cannot ${JSON.stringify(parameters[0])}`, hint);
   }
   const { url } = readDatabaseConfig();
-  const database = await openDatabase({ url, max: 1, patience_ms: PATIENCE_MS, reply_ms: MIGRATION_MS });
+  const { reply_ms, run } = actions[action];
+  const database = await openDatabase({ url, max: 1, patience_ms: PATIENCE_MS, reply_ms });
   try {
-    await actions[action](database, flags, io);
+    await run(database, flags, io);
   } finally {
     await database.close();
   }

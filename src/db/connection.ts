@@ -4,7 +4,7 @@ import { type ConnectionOptions, checkServerIdentity } from "node:tls";
 import { FoldError } from "../errors.ts";
 
 /** How far a connection is protected; the names are those of libpq. */
-export const sslModes = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
+const sslModes = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
 
 export type SslMode = (typeof sslModes)[number];
 

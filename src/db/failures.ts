@@ -1,12 +1,15 @@
 import { FoldError, type FoldErrorCode } from "../errors.ts";
 
+/** A standby, or a database that somebody has set to read only. */
+const READ_ONLY = "25006";
+
 /** Codes of sockets and of postgres.js that mean: no connection, or none any more. */
 const LOST: ReadonlySet<string> = new Set([
   ...["CONNECTION_CLOSED", "CONNECTION_ENDED", "CONNECTION_DESTROYED", "CONNECT_TIMEOUT", "REPLY_TIMEOUT"],
   ...["ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"],
   ...["ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL", "ENOENT", "FailedToOpenSocket", "ConnectionRefused"],
-  // Shutting down, crashed, starting up; too many connections; a standby that was the primary.
-  ...["57P01", "57P02", "57P03", "53300", "25006"],
+  // Shutting down, crashed, starting up; too many connections; a standby that was the primary, or will be.
+  ...["57P01", "57P02", "57P03", "53300", READ_ONLY],
 ]);
 
 /** Taken back by the database as a whole, because of others: the same statement may succeed now. */
@@ -39,6 +42,10 @@ export function violates(error: unknown, constraint: string): boolean {
   return error instanceof Error && "constraint_name" in error && error.constraint_name === constraint;
 }
 
+function isFromServer(error: unknown): boolean {
+  return error instanceof Error && "severity" in error;
+}
+
 /** PgBouncer's own messages, when it has lost its server, have codes that mean something else with PostgreSQL. */
 function isPoolerError(error: unknown): boolean {
   const pattern = /server conn crashed|server_login_retry|pgbouncer cannot connect|query_wait_timeout|server closed/i;
@@ -61,13 +68,21 @@ function explain(error: unknown): readonly [FoldErrorCode, string, string] {
   const message = error instanceof Error ? error.message : String(error);
   if (REFUSED.has(code)) {
     const what = code === "42501" ? message : "user or password refused, or no access from here";
-    return ["refused", what, "check user and password in DATABASE_URL, the database's firewall and the role's rights"];
+    const hint =
+      "check user, password and sslmode in DATABASE_URL, the day until which the password is valid, the database's firewall and the role's rights";
+    return ["refused", what, hint];
   }
   if (code === "3D000") return ["not_found", "there is no database of that name", "create it, or check DATABASE_URL"];
+  if (code === READ_ONLY) {
+    const hint = "name the primary in DATABASE_URL; where it is the primary, see why it is read only (a full disk?)";
+    return ["unreachable", "it takes no changes: it is a standby, or set to read only", hint];
+  }
   if (isConnectionLost(error)) {
+    // What the server or a pooler says of itself; the codes of sockets speak for themselves.
+    const said = isFromServer(error) ? `: ${message}` : "";
     return [
       "unreachable",
-      `no connection (${code || message})`,
+      `no connection (${code || message}${said})`,
       "check that it runs, that host and port are right, and that it speaks TLS where sslmode asks for it",
     ];
   }

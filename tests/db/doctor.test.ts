@@ -40,6 +40,11 @@ test("the role of workers finds all well, and needs to write nothing for that", 
     await withLimitedRole(fleet, async (url) => {
       const { username } = new URL(url);
       await asOwner((sql) => sql.unsafe(`alter role ${username} set default_transaction_read_only = on`));
+      // All that it says of that is what a worker will miss: nothing of what it tries itself fails on it.
+      const readOnly = await doctor(fleet, url);
+      expect([readOnly.exit, readOnly.bad]).toEqual([1, ["database: changes"]]);
+      expect((await doctor(fleet, url, "read")).of("changes")?.ok).toBe(true);
+      await asOwner((sql) => sql.unsafe(`alter role ${username} reset default_transaction_read_only`));
       const report = await doctor(fleet, url);
       expect([report.exit, report.bad]).toEqual([0, []]);
       expect(report.of("reached")?.what).toMatch(
@@ -76,6 +81,12 @@ test("rights that are missing are named, one by one", async () => {
         "this role may not delete, usage of jobs_position_seq; it may select, insert, update",
       );
       expect(some.of("rows of jobs")?.fix).toContain("scripts/database-roles.sql");
+      await asOwner(async (sql) => {
+        await sql.unsafe(`revoke execute on function claim_job from public, ${username}`);
+      }, fleet.databaseUrl);
+      expect((await doctor(fleet, url)).of("rows of jobs")?.what).toContain(
+        "usage of jobs_position_seq, execute of claim_job",
+      );
       // Who only reads needs neither.
       expect((await doctor(fleet, url, "read")).bad.filter((name) => name.startsWith("database"))).toEqual([]);
       await asOwner(

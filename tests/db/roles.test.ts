@@ -76,6 +76,7 @@ test.each([
   "drop index jobs_pending",
   "truncate jobs",
   "truncate processing_runs",
+  "delete from processing_runs",
   "delete from archives",
   "delete from fold_migrations",
   "insert into fold_migrations (hash, created_at) values ('', 1)",

@@ -1,5 +1,5 @@
 // A PostgreSQL for whoever wants to stop and start it: the one of all tests is not to be disturbed.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const script = join(import.meta.dir, "../../scripts/servers/postgres.sh");
@@ -29,6 +29,20 @@ export class OwnPostgres {
       return await act();
     } finally {
       await run("up", this.folder, { POSTGRES_PORT: new URL(this.url).port });
+    }
+  }
+
+  /** As long as something takes it is a standby: it answers questions, and takes no changes. */
+  async asStandby<T>(act: () => Promise<T>): Promise<T> {
+    const sign = join(this.folder, "data/standby.signal");
+    await run("down", this.folder);
+    writeFileSync(sign, "");
+    await run("up", this.folder, { POSTGRES_PORT: new URL(this.url).port });
+    try {
+      return await act();
+    } finally {
+      rmSync(sign);
+      await this.restart();
     }
   }
 
