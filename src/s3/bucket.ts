@@ -1,15 +1,14 @@
 import { bucketExists, ensureBucket, ensureTidying, hasTidying, removeBucket, type Tidying } from "./buckets.ts";
 import type { Connection } from "./connection.ts";
-import { etagOfParts, md5Of, sha256Of } from "./etag.ts";
 import { type Got, get } from "./get.ts";
 import { type GetFileOptions, type GotFile, getFile } from "./get-file.ts";
 import { head, type ObjectInfo } from "./head.ts";
 import { type Listed, type ListOptions, list } from "./list.ts";
-import { putParts, tryUpload } from "./multipart.ts";
-import { type CallOptions, type Place, SHA256_KEY } from "./place.ts";
+import { tryUpload } from "./multipart.ts";
+import type { CallOptions, Place } from "./place.ts";
 import { presign } from "./presign.ts";
 import { type Condition, type PutOptions, put, putIf } from "./put.ts";
-import { type PutFile, type PutFileOptions, putFile } from "./put-file.ts";
+import { type PutFile, type PutFileOptions, putFile, putInParts } from "./put-file.ts";
 import { remove } from "./remove.ts";
 import { abortStaleUploads } from "./stale-uploads.ts";
 
@@ -39,16 +38,9 @@ export class Bucket {
     return putFile(this.place, key, path, options);
   }
 
-  /** Bytes under a key as one part of an upload in parts: what `putFile` does with large files, tried on a small scale. */
-  async putInParts(key: string, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
-    const md5s = [md5Of(bytes)];
-    const sha256 = sha256Of(bytes);
-    const hashes = { size_bytes: bytes.length, part_bytes: bytes.length, sha256, md5s, etag: etagOfParts(md5s) };
-    const read = (buffer: Uint8Array, from: number) => {
-      buffer.set(bytes.subarray(from, from + buffer.length));
-      return Promise.resolve();
-    };
-    await putParts(this.place, key, read, hashes, { ...options, metadata: { [SHA256_KEY]: sha256 } });
+  /** See putInParts: what `putFile` does with large files, tried on a small scale. */
+  putInParts(key: string, bytes: Uint8Array, options?: CallOptions): Promise<void> {
+    return putInParts(this.place, key, bytes, options);
   }
 
   /** See tryUpload: whether objects may be put here. */

@@ -1,21 +1,18 @@
 import type { FileHandle } from "node:fs/promises";
 import { etagOfParts } from "./etag.ts";
 
-/** Up to this size a file is put in one piece, which is in memory whole; beyond, four parts are. */
-const MOST_WHOLE_BYTES = 32 << 20;
 /** Small enough for several in memory, large enough that their number costs nothing. */
 const PART_BYTES = 8 << 20;
 const MOST_PARTS = 10_000;
 const PIECE_BYTES = 1 << 20;
 
-/** How a file is cut into parts; one part means in one piece. */
+/** How a file is cut into parts. */
 export function partBytesOf(size_bytes: number): number {
-  if (size_bytes <= MOST_WHOLE_BYTES) return Math.max(1, size_bytes);
   const least_bytes = Math.ceil(size_bytes / MOST_PARTS);
   return Math.max(PART_BYTES, Math.ceil(least_bytes / PIECE_BYTES) * PIECE_BYTES);
 }
 
-/** What a file is, before any of it is sent. */
+/** What a file is, before any part of it is sent. */
 export interface FileHashes {
   readonly size_bytes: number;
   readonly part_bytes: number;
@@ -26,9 +23,8 @@ export interface FileHashes {
   readonly etag: string;
 }
 
-/** Reads a file from one end to the other; `next` is called between pieces and may throw. */
-export async function hashFile(file: FileHandle, next: () => void): Promise<FileHashes> {
-  const { size: size_bytes } = await file.stat();
+/** Reads a file of a certain size from one end to the other; `next` is called between pieces and may throw. */
+export async function hashFile(file: FileHandle, size_bytes: number, next: () => void): Promise<FileHashes> {
   const part_bytes = partBytesOf(size_bytes);
   const buffer = new Uint8Array(Math.min(PIECE_BYTES, size_bytes));
   const sha256 = new Bun.CryptoHasher("sha256");
@@ -47,9 +43,7 @@ export async function hashFile(file: FileHandle, next: () => void): Promise<File
       md5 = new Bun.CryptoHasher("md5");
     }
   }
-  if (size_bytes === 0) md5s.push(md5.digest("hex"));
-  const etag = md5s.length === 1 ? md5s[0]! : etagOfParts(md5s);
-  return { size_bytes, part_bytes, sha256: sha256.digest("hex"), md5s, etag };
+  return { size_bytes, part_bytes, sha256: sha256.digest("hex"), md5s, etag: etagOfParts(md5s) };
 }
 
 /** Fill a buffer from a place in a file; throws where the file ends before. */

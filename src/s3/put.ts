@@ -9,6 +9,8 @@ export type Condition = { readonly ifAbsent: true } | { readonly ifEtag: string 
 export interface PutOptions extends CallOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   readonly contentType?: string;
+  /** Of the bytes, where it is known already. */
+  readonly sha256?: string;
 }
 
 /**
@@ -46,7 +48,7 @@ async function send(
   key: string,
   bytes: Uint8Array,
   condition: Condition | null,
-  { metadata, contentType, signal }: PutOptions,
+  { metadata, contentType, sha256 = sha256Of(bytes), signal }: PutOptions,
 ): Promise<string | null> {
   const { connection, bucket } = place;
   const md5 = md5Of(bytes);
@@ -72,7 +74,7 @@ async function send(
           Body: bytes,
           ContentMD5: toBase64(md5),
           ContentType: contentType ?? "application/octet-stream",
-          Metadata: { ...metadata, [SHA256_KEY]: sha256Of(bytes), [WRITER_KEY]: writer },
+          Metadata: { ...metadata, [SHA256_KEY]: sha256, [WRITER_KEY]: writer },
           ...(condition === null ? {} : headersOf(condition)),
         });
         const etag = unquote((await client.send(command, how)).ETag);
