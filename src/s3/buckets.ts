@@ -106,6 +106,7 @@ function areRight(rules: readonly LifecycleRule[], { expire_days, abort_days }: 
   const ours = rules.find(({ ID }) => ID === RULE_ID);
   return (
     ours?.Status === "Enabled" &&
+    (ours.Filter?.Prefix ?? ours.Prefix ?? "") === "" &&
     (ours.Expiration?.Days ?? null) === expire_days &&
     ours.AbortIncompleteMultipartUpload?.DaysAfterInitiation === abort_days
   );

@@ -71,8 +71,7 @@ export class Connection {
     return await retrying(this.patience, call, call.signal, () => this.once(call), call.settle);
   }
 
-  /** Make a call once. */
-  async once<T>(call: Call<T>): Promise<T> {
+  private async once<T>(call: Call<T>): Promise<T> {
     const { client, sdk } = await this.open();
     const idle = new AbortController();
     const time_ms = this.idle_ms + (call.upload_bytes ?? 0) / SLOWEST_BYTES_A_MS;

@@ -1,11 +1,15 @@
 import { FoldError } from "../errors.ts";
 import type { CallOptions, Place } from "./place.ts";
-import { hintOfRight } from "./s3-error.ts";
+import { type Deed, hintOfRight, overloaded } from "./s3-error.ts";
 
 /** As many as one call may name. */
 const BATCH = 1000;
 /** What the XML of a call for many cannot hold. */
 const control = /\p{Cc}/u;
+/** What is said of single objects, within an answer that is none of these, and may be another thing the next time. */
+const passing: ReadonlySet<string | undefined> = new Set([
+  ...["InternalError", "SlowDown", "ServiceUnavailable", "OperationAborted", "RequestTimeout"],
+]);
 
 /**
  * Remove objects; what is not there is removed already.
@@ -30,18 +34,21 @@ async function removeOne({ connection, bucket }: Place, key: string, { signal }:
 }
 
 async function removeBatch({ connection, bucket }: Place, keys: readonly string[], { signal }: CallOptions) {
-  const subject = keys.length === 1 ? `${bucket}/${keys[0]}` : `${keys.length} objects of ${bucket}`;
-  const errors = await connection.call({
+  const deed: Deed = {
     action: "remove",
-    subject,
+    subject: keys.length === 1 ? `${bucket}/${keys[0]}` : `${keys.length} objects of ${bucket}`,
+  };
+  const left = await connection.call({
+    ...deed,
     signal,
     act: async ({ client, sdk, how }) => {
       const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: true };
-      const answer = await client.send(new sdk.DeleteObjectsCommand({ Bucket: bucket, Delete }), how);
-      return answer.Errors ?? [];
+      const { Errors = [] } = await client.send(new sdk.DeleteObjectsCommand({ Bucket: bucket, Delete }), how);
+      const busy = Errors.find(({ Code }) => passing.has(Code));
+      if (busy !== undefined) throw overloaded(deed, `${busy.Code} for ${busy.Key}`);
+      return Errors.filter(({ Code }) => Code !== "NoSuchKey");
     },
   });
-  const left = errors.filter(({ Code }) => Code !== "NoSuchKey");
   if (left.length === 0) return;
   const codes = [...new Set(left.map(({ Code }) => Code ?? "unknown"))].join(", ");
   throw new FoldError(

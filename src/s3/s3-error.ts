@@ -135,6 +135,11 @@ export function damaged({ action, subject }: Deed, what: string): S3Error {
   return new S3Error("corrupt", `cannot ${action} ${subject}: ${what}`, hint, null, true);
 }
 
+/** The error of an other side that answered, and said that it could not do some of it for now. */
+export function overloaded({ action, subject }: Deed, what: string): S3Error {
+  return new S3Error("unreachable", `cannot ${action} ${subject}: ${what}`, again, 503, true);
+}
+
 /** The error of a user's stop. */
 export function stopped({ action, subject }: Deed): FoldError {
   return new FoldError("interrupted", `stopped before ${subject} was ${past(action)}`, "run the same command again");

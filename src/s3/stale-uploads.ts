@@ -1,16 +1,16 @@
 import { abortUpload } from "./multipart.ts";
 import type { CallOptions, Place } from "./place.ts";
-import { S3Error } from "./s3-error.ts";
+import { damaged, S3Error } from "./s3-error.ts";
 
 /** A multipart upload that was begun and neither finished nor thrown away. */
-export interface OpenUpload {
+interface OpenUpload {
   readonly key: string;
   readonly id: string;
   readonly begun_ms: number;
 }
 
 /** The open uploads of a bucket whose keys start with a prefix, a page at a time. */
-export async function* openUploads(
+async function* openUploads(
   { connection, bucket }: Place,
   prefix: string,
   { signal }: CallOptions = {},
@@ -18,12 +18,16 @@ export async function* openUploads(
   let after: { readonly KeyMarker: string; readonly UploadIdMarker: string } | null = null;
   do {
     const markers: object = after ?? {};
+    const deed = { action: "list the uploads of", subject: bucket };
     const answer = await connection.call({
-      action: "list the uploads of",
-      subject: bucket,
+      ...deed,
       signal,
-      act: async ({ client, sdk, how }) =>
-        await client.send(new sdk.ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix, ...markers }), how),
+      act: async ({ client, sdk, how }) => {
+        const command = new sdk.ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix, ...markers });
+        const page = await client.send(command, how);
+        if (page.IsTruncated && page.NextKeyMarker === undefined) throw damaged(deed, "the answer is not whole");
+        return page;
+      },
     });
     const uploads = (answer.Uploads ?? []).map(({ Key, UploadId, Initiated }) => ({
       key: Key ?? "",
@@ -31,11 +35,8 @@ export async function* openUploads(
       begun_ms: Initiated?.getTime() ?? 0,
     }));
     if (uploads.length > 0) yield uploads;
-    const { NextKeyMarker, NextUploadIdMarker } = answer;
-    after =
-      answer.IsTruncated && NextKeyMarker !== undefined
-        ? { KeyMarker: NextKeyMarker, UploadIdMarker: NextUploadIdMarker ?? "" }
-        : null;
+    const { NextKeyMarker = "", NextUploadIdMarker = "" } = answer;
+    after = answer.IsTruncated ? { KeyMarker: NextKeyMarker, UploadIdMarker: NextUploadIdMarker } : null;
   } while (after !== null);
 }
 

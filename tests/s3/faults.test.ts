@@ -323,3 +323,24 @@ function randomOf(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+test("objects that could not be removed for a moment are removed by the next call, and others told", async () => {
+  const answer = (code: string) =>
+    `<?xml version="1.0"?><DeleteResult><Error><Key>going</Key><Code>${code}</Code></Error></DeleteResult>`;
+  for (const code of ["InternalError", "SlowDown"]) {
+    await bucket.put("going", text);
+    const seen = await behind(nth("POST", 1, { kind: "status", status: 200, body: answer(code) }), async (there) => {
+      await there.remove(["going"]);
+    });
+    expect(seen.map(({ method }) => method)).toEqual(["POST", "POST"]);
+    expect(await bucket.head("going")).toBeNull();
+  }
+  const always = (code: string) => () => ({ kind: "status", status: 200, body: answer(code) }) as const;
+  const failing = (there: Bucket) => there.remove(["going"]).catch((error: unknown) => error);
+  await behind(always("SlowDown"), async (there) => {
+    expect(await failing(there)).toMatchObject({ code: "unreachable", message: expect.stringContaining("SlowDown") });
+  });
+  await behind(always("AccessDenied"), async (there) => {
+    expect(await failing(there)).toMatchObject({ code: "refused", message: expect.stringContaining("AccessDenied") });
+  });
+});

@@ -2,8 +2,13 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import {
+  GetBucketLifecycleConfigurationCommand,
+  PutBucketLifecycleConfigurationCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { md5Of, sha256Of } from "../../src/s3/etag.ts";
-import { otherWay, temporaryBucket } from "../support/spaces.ts";
+import { otherWay, spaces, temporaryBucket } from "../support/spaces.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const bucket = await temporaryBucket();
@@ -138,6 +143,32 @@ describe("lists", () => {
     await bucket.remove(keys);
     for await (const page of bucket.list("many/")) expect(page).toEqual([]);
   });
+});
+
+test("a rule is made once, mended where it was changed, and the rules of others stay", async () => {
+  const tidying = { expire_days: 30, abort_days: 7 };
+  expect(await bucket.hasTidying(tidying)).toBe(false);
+  expect([await bucket.ensureTidying(tidying), await bucket.ensureTidying(tidying)]).toEqual([true, false]);
+  expect(await bucket.ensureTidying({ ...tidying, expire_days: null })).toBe(true);
+  const credentials = { accessKeyId: spaces.accessKey, secretAccessKey: spaces.secretKey };
+  const client = new S3Client({ endpoint: spaces.endpoint, region: spaces.region, credentials, forcePathStyle: true });
+  const of = { Bucket: bucket.name };
+  try {
+    const { Rules = [] } = await client.send(new GetBucketLifecycleConfigurationCommand(of));
+    const changed = Rules.map((rule) => ({ ...rule, Filter: { Prefix: "elsewhere/" } }));
+    const others = { ID: "theirs", Status: "Enabled", Filter: { Prefix: "theirs/" }, Expiration: { Days: 3 } } as const;
+    const LifecycleConfiguration = { Rules: [...changed, others] };
+    await client.send(new PutBucketLifecycleConfigurationCommand({ ...of, LifecycleConfiguration }));
+    expect(await bucket.hasTidying({ ...tidying, expire_days: null })).toBe(false);
+    expect(await bucket.ensureTidying(tidying)).toBe(true);
+    const after = await client.send(new GetBucketLifecycleConfigurationCommand(of));
+    expect(after.Rules?.map(({ ID, Expiration }) => [ID, Expiration?.Days]).sort()).toEqual([
+      ["fold", 30],
+      ["theirs", 3],
+    ]);
+  } finally {
+    client.destroy();
+  }
 });
 
 describe("refusals tell what to do and no secret", () => {

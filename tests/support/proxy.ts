@@ -5,7 +5,7 @@ import { createServer, connect as open, type Socket } from "node:net";
 /** What happens to a request. */
 export type Fault =
   /** The request is read and answered with this status, and goes no further. */
-  | { readonly kind: "status"; readonly status: number }
+  | { readonly kind: "status"; readonly status: number; readonly body?: string }
   /** The connection ends in the middle of the request, after so many bytes of its body were handed on. */
   | { readonly kind: "cut"; readonly after_bytes: number }
   /** The request is handed on and done, and the connection ends instead of an answer. */
@@ -16,6 +16,8 @@ export type Fault =
   | { readonly kind: "flip"; readonly at_byte: number }
   /** There is no answer. */
   | { readonly kind: "stall" }
+  /** The answer says that it is so much later than it is. */
+  | { readonly kind: "clock"; readonly ahead_ms: number }
   /** The answer comes in pieces of so many bytes, a millisecond apart. */
   | { readonly kind: "slow"; readonly piece_bytes: number };
 
@@ -142,9 +144,10 @@ class Exchange {
   private endRequest(): void {
     if (this.fault?.kind === "cut" && !this.isOver) this.end();
     if (this.fault?.kind !== "status") return;
-    const head = `HTTP/1.1 ${this.fault.status} Fault\r\nContent-Length: 0\r\nConnection: close${END_OF_HEAD}`;
+    const { status, body = "" } = this.fault;
+    const head = `HTTP/1.1 ${status} Fault\r\nContent-Length: ${body.length}\r\nConnection: close${END_OF_HEAD}`;
     this.isOver = true;
-    this.client.end(head);
+    this.client.end(head + body);
   }
 
   fromUpstream(bytes: Buffer): void {
@@ -164,7 +167,7 @@ class Exchange {
       this.end();
       return;
     }
-    this.client.write(head);
+    this.client.write(this.fault?.kind === "clock" ? later(head, this.fault.ahead_ms) : head);
     if (isProvisional) {
       if (rest.length > 0) this.fromUpstream(rest);
       return;
@@ -212,4 +215,10 @@ class Exchange {
     this.client.destroy();
     this.upstream.destroy();
   }
+}
+
+/** The head of an answer, with another time. */
+function later(head: Buffer, ahead_ms: number): string {
+  const change = (_: string, name: string) => `${name}${new Date(Date.now() + ahead_ms).toUTCString()}`;
+  return head.toString("latin1").replace(/^(date: *)[^\r]*/im, change);
 }
