@@ -52,6 +52,7 @@ async function look(check: Check, before: readonly Told[], { output, signal }: C
   if (reason !== undefined && reason.finding?.isGood !== true) {
     return { name: check.name, finding: null, elapsed_ms: 0 };
   }
+  if (signal.aborted) throw new FoldError("interrupted", "stopped before all was tried", "run the same command again");
   const started = performance.now();
   const finding = named(await find(check, signal), output);
   return { name: check.name, finding, elapsed_ms: Math.round(performance.now() - started) };

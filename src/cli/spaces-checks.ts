@@ -65,11 +65,10 @@ class SpacesCheckup implements Checkup {
     await this.connection.close();
   }
 
-  /** A key for an object that will be removed, come what may. */
-  private newKey(bucket: Bucket, use: Use): string {
-    const key = `${prefixes[use]}fold-doctor/${crypto.randomUUID()}`;
+  /** Make an object that will be removed, come what may. */
+  private async make<T>(bucket: Bucket, key: string, act: () => Promise<T>): Promise<T> {
     this.made.set(key, bucket);
-    return key;
+    return await act();
   }
 
   private async remove(bucket: Bucket, key: string): Promise<void> {
@@ -101,7 +100,7 @@ class SpacesCheckup implements Checkup {
 
   /** What workers do in a bucket, one thing after the other with one object. */
   private bucketChecks(bucket: Bucket, use: Use): readonly Check[] {
-    const key = this.newKey(bucket, use);
+    const key = newKey(use);
     const check = (deed: string, after: string, run: Check["run"]): Check => {
       const name = `${bucket.name}: ${deed}`;
       return { name, after: after === reachName ? after : `${bucket.name}: ${after}`, run };
@@ -117,7 +116,7 @@ class SpacesCheckup implements Checkup {
         return good("it may");
       }),
       check("write", "right to delete", async (signal) => {
-        await bucket.put(key, SMALL, { signal });
+        await this.make(bucket, key, () => bucket.put(key, SMALL, { signal }));
         return good("an object was written");
       }),
       check("read", "write", async (signal) => {
@@ -145,9 +144,11 @@ class SpacesCheckup implements Checkup {
       name: `${bucket.name}: conditional writes`,
       after: `${bucket.name}: delete`,
       run: async (signal) => {
-        const key = this.newKey(bucket, use);
+        const key = newKey(use);
         const texts = ["one", "two"].map((text) => new TextEncoder().encode(text));
-        const etags = await Promise.all(texts.map((text) => bucket.putIf(key, text, { ifAbsent: true }, { signal })));
+        const etags = await this.make(bucket, key, () =>
+          Promise.all(texts.map((text) => bucket.putIf(key, text, { ifAbsent: true }, { signal }))),
+        );
         const winners = texts.filter((_, i) => etags[i] !== null);
         const { bytes } = await bucket.get(key, SMALL.length, { signal });
         await this.remove(bucket, key);
@@ -164,13 +165,18 @@ class SpacesCheckup implements Checkup {
       name: `${bucket.name}: multipart`,
       after: `${bucket.name}: delete`,
       run: async (signal) => {
-        const key = this.newKey(bucket, use);
-        await bucket.putInParts(key, SMALL, { signal });
+        const key = newKey(use);
+        await this.make(bucket, key, () => bucket.putInParts(key, SMALL, { signal }));
         await this.remove(bucket, key);
         return good("an upload in parts arrived whole");
       },
     };
   }
+}
+
+/** A key for an object to try something with. */
+function newKey(use: Use): string {
+  return `${prefixes[use]}fold-doctor/${crypto.randomUUID()}`;
 }
 
 /** Whether a bucket throws away what it should; to ask that takes the key of whoever has made it. */

@@ -23,7 +23,12 @@ afterAll(async () => {
 
 interface Report {
   readonly ok: boolean;
-  readonly checks: readonly { readonly name: string; readonly ok: boolean | null; readonly fix: string | null }[];
+  readonly checks: readonly {
+    readonly name: string;
+    readonly ok: boolean | null;
+    readonly what: string;
+    readonly fix: string | null;
+  }[];
 }
 
 async function doctor(changes: Record<string, string> = {}): Promise<Report & { readonly exit: number }> {
@@ -110,6 +115,28 @@ test("Ctrl-C in the middle leaves nothing", async () => {
   } finally {
     await proxy.close();
   }
+});
+
+test("a clock that is ten minutes off, and one that is refused for it", async () => {
+  const proxy = await startProxy(spaces.endpoint, () => ({ kind: "clock", ahead_ms: 600_000 }));
+  const { exit, checks } = await doctor({ DO_SPACES_ENDPOINT: proxy.endpoint });
+  await proxy.close();
+  expect(exit).toBe(1);
+  expect(checks.find(({ name }) => name === "Spaces: key and clock")).toMatchObject({
+    ok: false,
+    what: expect.stringMatching(/^the clock there is (599|600|601) s ahead of the one here$/),
+    fix: expect.stringContaining("timedatectl"),
+  });
+  const body = '<?xml version="1.0"?><Error><Code>RequestTimeTooSkewed</Code></Error>';
+  const refusing = await startProxy(spaces.endpoint, () => ({ kind: "status", status: 403, body }));
+  const refused = await doctor({ DO_SPACES_ENDPOINT: refusing.endpoint });
+  await refusing.close();
+  const wrong = refused.checks.filter(({ name, ok }) => name.startsWith("Spaces") && ok === false);
+  expect(wrong).toMatchObject([
+    { what: expect.stringContaining("clocks differ"), fix: "set the clock of this machine" },
+  ]);
+  // Nothing was made, so nothing is removed: whoever waits for a far away host should not wait for that.
+  expect(refusing.seen.every(({ method }) => method === "GET")).toBe(true);
 });
 
 const settings: [changes: Record<string, string>, exit: number, message: string][] = [
