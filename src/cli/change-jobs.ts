@@ -1,7 +1,7 @@
 import { FoldError } from "../errors.ts";
 import type { JobEntry, Storage } from "../storage/port.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
-import type { JobFlags } from "./definitions.ts";
+import type { JobFlags } from "./job-definitions.ts";
 import { withStorage } from "./job-storage.ts";
 
 /** What is done to each of several jobs. */

@@ -1,12 +1,10 @@
-import { availableParallelism } from "node:os";
+import { FoldError } from "../errors.ts";
 import { collectDefinition } from "./collect-definition.ts";
 import type { CommandDefinition } from "./command.ts";
+import { json, maxDims, minVolume, name, ofWorkers, quiet, threads } from "./common-flags.ts";
 import {
-  archiveName,
-  dimensions,
   duration_ms,
   type FlagValues,
-  MAX_THREADS,
   memory,
   oneOf,
   repeated,
@@ -17,40 +15,44 @@ import {
   wholeNumber,
 } from "./flags.ts";
 
-const json = toggle("print JSON on stdout and nothing else there");
-const quiet = toggle("no progress and no summary; errors are still told");
-const maxDims = valued("most dimensions of an ortho", "N|all", dimensions, 2, "2");
 const WEEK_MS = 7 * 86_400_000;
+
+/** As long as a URL can be good for: S3 takes no longer one. */
+function expiry_ms(value: string): number {
+  const time_ms = duration_ms(value);
+  if (time_ms >= 1000 && time_ms <= WEEK_MS) return time_ms;
+  throw new FoldError("usage", `cannot be ${JSON.stringify(value)}`, "give a length of time from 1s to 7d");
+}
 
 export const submitFlags = {
   shards: valued("share each text among so many jobs, whose archives are joined", "N", wholeNumber(1, 1000), 1),
   merge: toggle("merge the archives of all these texts into one, as they are done"),
   maxDims,
-  minVolume: valued("leave out orthos of less volume", "V", wholeNumber(1), 1, "1"),
-  name: valued("name of the archive", "NAME", archiveName, null, "the text's"),
+  minVolume,
+  name,
   again: toggle("queue it even if the same was submitted before"),
   json,
   quiet,
 };
 
 export const workerFlags = {
-  mode: oneOf("all jobs until nothing is left, or one", ["continuous", "one-shot"], "continuous"),
-  jobId: valued("only this job", "JOB", text("the id of a job"), null),
+  mode: ofWorkers.mode,
+  jobId: ofWorkers.jobId,
   backend: {
     ...oneOf("cloud: a database says what is to be done; spaces: --input does", ["cloud", "spaces"], null),
     shown: "spaces where STORAGE_BACKEND says so, else cloud",
   },
   input: repeated("spaces: fold the text under this key of the input bucket", "KEY", text("the key of an object")),
-  stay: toggle("wait for new jobs when nothing is left, until Ctrl-C or SIGTERM"),
+  stay: ofWorkers.stay,
   merge: toggle("once no text waits, merge all archives two by two until one is left"),
   maxDims: { ...maxDims, description: "spaces: most dimensions of an ortho; with --merge: archives of so many" },
-  minVolume: valued("spaces: leave out orthos of less volume", "V", wholeNumber(1), 1, "1"),
+  minVolume: { ...minVolume, description: "spaces: leave out orthos of less volume" },
   shard: valued("spaces: fold only shard i of n", "i/n", shard, null),
-  threads: valued("threads to use", "N", wholeNumber(1, MAX_THREADS), availableParallelism(), "all cores"),
-  memory: valued("memory that this process may take", "SIZE", memory, null, "75% of what the machine or container has"),
+  threads,
+  memory: ofWorkers.memory,
   cacheSize: valued("how much the cache of downloads may hold", "SIZE", memory, null, "FOLD_CACHE_SIZE, else 10 GB"),
-  json: toggle("one JSON object a job on stdout and nothing else there"),
-  quiet: toggle("neither a live view nor log lines; errors are still told"),
+  json: ofWorkers.json,
+  quiet: ofWorkers.quiet,
 };
 
 export const jobsFlags = {
@@ -67,7 +69,7 @@ export const getFlags = {
 };
 
 export const urlFlags = {
-  expires: valued("how long the URL is good for, up to 7d", "TIME", duration_ms, 3_600_000, "1h"),
+  expires: valued("how long the URL is good for, up to 7d", "TIME", expiry_ms, 3_600_000, "1h"),
   json,
 };
 
@@ -121,6 +123,7 @@ export const cloudDefinitions: readonly CommandDefinition[] = [
       ["jobs --all --json", "all there ever were"],
       ["jobs 4b0c6c0e-8a53-4d4e-9c3f-4f2a6f7a1f11", "every attempt at one job"],
     ],
+    endsAtOnce: true,
     load: () => import("./jobs.ts"),
   },
   {
@@ -135,6 +138,7 @@ export const cloudDefinitions: readonly CommandDefinition[] = [
       ["archives", "by name, with their orthos and where they come from"],
       ["archives rm book", "one that is not needed any more; its text may be submitted again"],
     ],
+    endsAtOnce: true,
     load: () => import("./archives.ts"),
   },
   {
@@ -158,6 +162,7 @@ export const cloudDefinitions: readonly CommandDefinition[] = [
     atMost: 1,
     flags: urlFlags,
     examples: [["url book --expires 24h", "for a day"]],
+    endsAtOnce: true,
     load: () => import("./url.ts"),
   },
   {

@@ -1,8 +1,8 @@
 import { type Chunk, visitOrthos } from "../archive/chunk.ts";
 import { volumeOf } from "../core/shapes.ts";
+import type { ExportFlags } from "./archive-definitions.ts";
 import { openNamed } from "./archive-files.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
-import type { ExportFlags } from "./definitions.ts";
 import { LineBuffer } from "./line-buffer.ts";
 
 /** Thrown to leave a walk through a chunk when the limit is reached. */

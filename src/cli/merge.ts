@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { Archive } from "../archive/reader.ts";
 import { FoldError } from "../errors.ts";
 import { copyChunks, planMerge } from "../jobs/merge-archives.ts";
+import type { MergeFlags } from "./archive-definitions.ts";
 import { ArchiveFiles } from "./archive-files.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
-import type { MergeFlags } from "./definitions.ts";
 import { archivePath, type FoldInput, foldInput, makeFolder, printSummary, reportExisting } from "./fold.ts";
 import { describeArchive, type FoldReport } from "./report.ts";
 

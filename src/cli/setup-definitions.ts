@@ -1,8 +1,7 @@
 import { doctorRoles } from "./check.ts";
 import type { CommandDefinition } from "./command.ts";
-import { type FlagValues, oneOf, toggle } from "./flags.ts";
-
-const json = toggle("print JSON on stdout and nothing else there");
+import { json } from "./common-flags.ts";
+import { type FlagValues, oneOf } from "./flags.ts";
 
 export const setupFlags = { json };
 export const doctorFlags = {

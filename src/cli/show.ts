@@ -1,7 +1,7 @@
 import type { Source } from "../archive/manifest.ts";
+import type { ShowFlags } from "./archive-definitions.ts";
 import { openNamed } from "./archive-files.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
-import type { ShowFlags } from "./definitions.ts";
 import { drawOrtho } from "./grid.ts";
 import type { Output } from "./output.ts";
 import { describeArchive, type FoldReport } from "./report.ts";

@@ -1,7 +1,7 @@
 import { FoldError } from "../errors.ts";
 import type { ArchiveEntry, JobEntry, Storage } from "../storage/port.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
-import type { StatusFlags } from "./definitions.ts";
+import type { StatusFlags } from "./job-definitions.ts";
 import { withStorage } from "./job-storage.ts";
 import { Screen } from "./screen.ts";
 import { formatBytes, formatCount, formatDuration, formatTable } from "./text.ts";

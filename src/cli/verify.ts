@@ -1,7 +1,7 @@
 import { type VerifyProgress, type VerifyResult, verifyArchive } from "../archive/verify.ts";
+import type { VerifyFlags } from "./archive-definitions.ts";
 import { ArchiveFiles } from "./archive-files.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
-import type { VerifyFlags } from "./definitions.ts";
 import type { Output } from "./output.ts";
 import { formatBytes, formatCount, formatCounted, formatDuration } from "./text.ts";
 

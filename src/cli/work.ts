@@ -1,7 +1,7 @@
 import { readWorkConfig } from "../config.ts";
 import { FoldError } from "../errors.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
-import type { WorkFlags } from "./definitions.ts";
+import type { WorkFlags } from "./job-definitions.ts";
 import { storageConfig } from "./job-storage.ts";
 import { runWorker } from "./run-worker.ts";
 
