@@ -1,26 +1,25 @@
 import { sha256 } from "../archive/manifest.ts";
-import { corpusOfText } from "../core/corpus.ts";
-import { decodeText } from "../core/text.ts";
+import { countWords, decodeText } from "../core/text.ts";
 import { FoldError } from "../errors.ts";
 import { findTexts, holdsNoWords, readBytes, type TextPlace } from "../jobs/read-texts.ts";
 import { type SubmittedText, submitTexts, type TextToFold } from "../storage/cloud/submit.ts";
 import { withCloud } from "./cloud.ts";
 import type { SubmitFlags } from "./cloud-definitions.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
+import { isLargeFile, lookThrough } from "./look-through.ts";
 import { formatBytes, formatCounted } from "./text.ts";
 
-/** Larger texts are sent from their files. */
-const LARGE_BYTES = 1 << 20;
+const become = { what: "archive", wayOut: "rename one of them, or submit them one after the other with --name" };
 
-/** `fold submit PATH...`: upload texts and queue their jobs, all or none. */
+/** `fold submit PATH...`: upload texts, then queue their jobs; a text that cannot be folded keeps all from being sent. */
 export async function execute({ parameters, flags }: CommandArguments<SubmitFlags>, io: CommandIo): Promise<number> {
-  const places = findTexts(parameters);
+  const places = findTexts(parameters, become);
   if (flags.name !== null && places.length > 1) {
     throw new FoldError("usage", "--name can name one text only", "leave it out, or submit the texts one by one");
   }
   // All are looked at before the first is sent: a mistake is told before it has cost anything.
   const texts: TextToFold[] = [];
-  for (const place of places) texts.push(await textOf(place, flags.name ?? place.name));
+  for (const place of places) texts.push(await textOf(place, flags.name ?? place.name, io.signal));
   const { shards, merge, again, maxDims: max_dims, minVolume: min_volume } = flags;
   const options = { max_dims, min_volume, shards, merge, again, signal: io.signal };
   const submitted = await withCloud(io, (cloud) => submitTexts(cloud, texts, options));
@@ -31,13 +30,13 @@ export async function execute({ parameters, flags }: CommandArguments<SubmitFlag
   return 0;
 }
 
-async function textOf(place: TextPlace, name: string): Promise<TextToFold> {
+async function textOf(place: TextPlace, name: string, signal: AbortSignal): Promise<TextToFold> {
+  const { path } = place;
+  // Large ones are sent from their files: they need not be in memory, neither one nor many.
+  if (path !== null && isLargeFile(path)) return { name, ...(await lookThrough(path, signal)), content: path };
   const bytes = await readBytes(place);
-  const text = decodeText(bytes, place.path ?? "the standard input");
-  if (corpusOfText(text).corpus.words.length === 0) throw holdsNoWords(place);
-  // Many large texts need not all be in memory until their turn to be sent.
-  const content = place.path !== null && bytes.length > LARGE_BYTES ? place.path : bytes;
-  return { name, size_bytes: bytes.length, sha256: sha256(bytes), content };
+  if (countWords(decodeText(bytes, path ?? "the standard input")) === 0) throw holdsNoWords(place);
+  return { name, size_bytes: bytes.length, sha256: sha256(bytes), content: bytes };
 }
 
 function reportOf({ name, size_bytes, isUploaded, jobs }: SubmittedText) {
