@@ -1,7 +1,8 @@
 import type { CommandDefinition } from "./command.ts";
-import { type FlagValues, toggle } from "./flags.ts";
+import { json } from "./common-flags.ts";
+import type { FlagValues } from "./flags.ts";
 
-export const dbFlags = { json: toggle("print JSON on stdout and nothing else there") };
+export const dbFlags = { json };
 
 export type DbFlags = FlagValues<typeof dbFlags>;
 

@@ -1,5 +1,6 @@
-import { renameSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { renameSync, rmSync, type Stats, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { syncFolder, temporaryPath } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { BucketArchives } from "../storage/cloud/bucket-archives.ts";
 import { archiveNamed } from "./archive-named.ts";
@@ -13,17 +14,14 @@ export async function execute({ parameters, flags }: CommandArguments<GetFlags>,
   const [named] = parameters;
   await withCloud(io, async (cloud) => {
     const row = await archiveNamed(await cloud.database(), named);
-    const path = placeOf(flags.out, `${basename(row.name)}.tar.zst`);
-    if (!flags.force && statSync(path, { throwIfNoEntry: false }) !== undefined) {
-      throw new FoldError("usage", `${path} is there already`, "give another --out, or --force to replace it");
-    }
+    const path = placeOf(flags, `${basename(row.name)}.tar.zst`);
     // Beside its place, so that what is there stays until the new one is whole.
-    const half = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-    await new BucketArchives(cloud.results, cloud.cache).fetch(row, half, { isToSync: true, signal: io.signal });
+    const half = temporaryPath(path);
     try {
-      renameSync(half, path);
-    } catch (error) {
-      throw fromSystemError(error, "rename the file", path);
+      await new BucketArchives(cloud.results, cloud.cache).fetch(row, half, { isToSync: true, signal: io.signal });
+      giveName(half, path);
+    } finally {
+      rmSync(half, { force: true });
     }
     if (flags.json) io.output.json({ archive: row.name, path, size_bytes: row.size_bytes, tar_sha256: row.tarSha256 });
     else io.output.line(`${path}: ${formatBytes(row.size_bytes)}`);
@@ -31,7 +29,38 @@ export async function execute({ parameters, flags }: CommandArguments<GetFlags>,
   return 0;
 }
 
-function placeOf(out: string | null, name: string): string {
-  if (out === null) return name;
-  return statSync(out, { throwIfNoEntry: false })?.isDirectory() || out.endsWith("/") ? join(out, name) : out;
+/** Where the archive goes; what cannot be is told before anything is fetched. */
+function placeOf({ out, force }: GetFlags, name: string): string {
+  const path = out === null ? name : out.endsWith("/") || look(out)?.isDirectory() ? join(out, name) : out;
+  const there = look(path);
+  if (there?.isFile() === false) throw new FoldError("usage", `${path} is there and no file`, "give another --out");
+  if (there !== undefined && !force) {
+    throw new FoldError("usage", `${path} is there already`, "give another --out, or --force to replace it");
+  }
+  const folder = dirname(path);
+  if (look(folder)?.isDirectory() !== true) {
+    throw new FoldError(
+      "not_found",
+      `there is no folder ${folder} for ${basename(path)}`,
+      "make it, or give another --out",
+    );
+  }
+  return path;
+}
+
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw fromSystemError(error, "read the file", path);
+  }
+}
+
+function giveName(half: string, path: string): void {
+  try {
+    renameSync(half, path);
+    syncFolder(dirname(path));
+  } catch (error) {
+    throw fromSystemError(error, "rename the file", path);
+  }
 }

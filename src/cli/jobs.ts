@@ -28,6 +28,8 @@ async function printJobs(database: Database, { all, json }: JobsFlags, { output 
     if (page.length === 0) break;
     if (json) for (const job of page) output.json(job);
     else rows.push(...page.map(rowOf));
+    // However many there are, and however slow their reader is.
+    await output.flush();
     after = page.at(-1)?.position ?? after;
   }
   if (json) return;

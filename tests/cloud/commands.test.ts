@@ -1,0 +1,177 @@
+// The commands that tell and hand out what a fleet has: get, url, jobs, archives, as users call them.
+import { expect, test } from "bun:test";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { call, start } from "../support/binary.ts";
+import { asOwner } from "../support/database.ts";
+import { type Fleet, jsonLines, withFleet } from "../support/fleet.ts";
+import { startProxy } from "../support/proxy.ts";
+import { mountSmallDisk, unmount } from "../support/small-disk.ts";
+import { spaces } from "../support/spaces.ts";
+
+/** A fleet that has one archive: `book`. */
+async function withBook(body: (fleet: Fleet) => Promise<void>): Promise<void> {
+  await withFleet(async (fleet) => {
+    const { env, folder } = fleet;
+    writeFileSync(join(folder, "book.txt"), "all the readers. his case of. all his, the case, readers of.\n");
+    for (const args of [["submit", "book.txt"], ["worker"]]) {
+      expect(await call(args, { env, cwd: folder })).toMatchObject({ exit: 0 });
+    }
+    await body(fleet);
+  });
+}
+
+test("get replaces nothing unless it is told to, and tells what cannot be before it fetches", async () => {
+  await withBook(async ({ env, folder }) => {
+    const get = (...args: string[]) => call(["get", "book", ...args], { env, cwd: folder });
+    const path = join(folder, "book.tar.zst");
+    writeFileSync(path, "mine");
+    expect(await get()).toMatchObject({ exit: 2, stderr: expect.stringContaining("is there already") });
+    expect(readFileSync(path, "utf8")).toBe("mine");
+    expect(await get("--force")).toMatchObject({ exit: 0 });
+    expect(statSync(path).size).toBeGreaterThan(4);
+    mkdirSync(join(folder, "taken.tar.zst"));
+    writeFileSync(join(folder, "taken.tar.zst/file"), "");
+    expect(await get("--out", "taken.tar.zst")).toMatchObject({ exit: 0 });
+    expect(readdirSync(join(folder, "taken.tar.zst")).sort()).toEqual(["book.tar.zst", "file"]);
+    mkdirSync(join(folder, "out/book.tar.zst"), { recursive: true });
+    for (const args of [
+      ["--out", "out"],
+      ["--out", "out", "--force"],
+      ["--out", "/dev/null", "--force"],
+    ]) {
+      expect(await get(...args)).toMatchObject({ exit: 2, stderr: expect.stringContaining("no file") });
+    }
+    for (const out of ["none/", "none/book.tar.zst"]) {
+      expect(await get("--out", out)).toMatchObject({ exit: 5, stderr: expect.stringContaining("no folder none") });
+    }
+    expect(readdirSync(folder).filter((name) => name.includes(".tmp"))).toEqual([]);
+  });
+});
+
+test("get onto a full disk leaves nothing there", async () => {
+  await withBook(async ({ env, folder }) => {
+    const disk = join(folder, "disk");
+    if (!mountSmallDisk(disk, 4)) return;
+    try {
+      writeFileSync(join(disk, "full"), new Uint8Array(4096));
+      const { exit, stderr } = await call(["get", "book", "--out", disk], { env });
+      expect([exit, stderr]).toEqual([1, expect.stringContaining("no space left")]);
+      expect(readdirSync(disk)).toEqual(["full"]);
+    } finally {
+      unmount(disk);
+    }
+  });
+});
+
+test("get that is ended while it downloads: nothing stands under the name, and the same again fetches it", async () => {
+  await withBook(async ({ env, folder }) => {
+    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+      const { promise: isUnderWay, resolve } = Promise.withResolvers<void>();
+      const proxy = await startProxy(spaces.endpoint, ({ method, path }) => {
+        if (method !== "GET" || !path.includes("/archives/")) return null;
+        resolve();
+        return { kind: "slow", piece_bytes: 1 };
+      });
+      try {
+        const { child, ended } = start(["get", "book"], {
+          env: { ...env, DO_SPACES_ENDPOINT: proxy.endpoint },
+          cwd: folder,
+        });
+        await isUnderWay;
+        child.kill(signal);
+        const { exit } = await ended;
+        if (signal === "SIGTERM") expect(exit).toBe(130);
+      } finally {
+        await proxy.close();
+      }
+      const names = readdirSync(folder);
+      expect(names).not.toContain("book.tar.zst");
+      if (signal === "SIGTERM") expect(names.filter((name) => name.includes(".tmp"))).toEqual([]);
+    }
+    expect(await call(["get", "book"], { env, cwd: folder })).toMatchObject({ exit: 0 });
+  });
+});
+
+test("url is good for a second to seven days, as S3 has it", async () => {
+  await withBook(async ({ env }) => {
+    const url = (expires: string) => call(["url", "book", "--expires", expires, "--json"], { env });
+    for (const [expires, expires_s] of [
+      ["1s", 1],
+      ["7d", 604_800],
+    ] as const) {
+      const { exit, stdout } = await url(expires);
+      expect([exit, JSON.parse(stdout)]).toMatchObject([0, { expires_s }]);
+      expect((await fetch(JSON.parse(stdout).url)).status).toBe(200);
+    }
+    // Told before the database is asked.
+    for (const expires of ["0", "8d", "604801s", "169h"]) {
+      const refused = await call(["url", "book", "--expires", expires], { env: { ...env, DATABASE_URL: "" } });
+      expect(refused).toMatchObject({ exit: 2, stderr: expect.stringContaining("--expires cannot be") });
+    }
+  });
+});
+
+test("jobs --json tells a hundred thousand jobs, one line each and in their order", async () => {
+  await withFleet(async ({ env, databaseUrl }) => {
+    await asOwner(
+      (sql) => sql`
+        insert into jobs (id, job_type, status, name, options, size_bytes, input_path, started_at, completed_at, attempt)
+        select gen_random_uuid(), 'txt_file', 'completed', 'job ' || i, '{"max_dims":2,"min_volume":1,"shard":null}', 100,
+          'inputs/' || i, now(), now(), 1
+        from generate_series(1, 100000) i`,
+      databaseUrl,
+    );
+    const { exit, stdout } = await call(["jobs", "--all", "--json"], { env });
+    const names = jsonLines<{ name: string }>(stdout).map(({ name }) => name);
+    expect([exit, names.length]).toEqual([0, 100_000]);
+    expect(names).toEqual(Array.from({ length: 100_000 }, (_, i) => `job ${i + 1}`));
+    const lines = (await call(["jobs", "--all"], { env })).stdout.trimEnd().split("\n");
+    expect(lines.length).toBe(100_000);
+    expect((await call(["jobs"], { env })).stderr).toContain("--all lists the rest");
+    // A reader that has enough of it.
+    const shell = [
+      "bash",
+      "-c",
+      'set -o pipefail; "$0" jobs --all --json | head -n 1',
+      join(import.meta.dir, "../../dist/fold"),
+    ];
+    const first = Bun.spawn(shell, { env: { ...process.env, ...env }, stderr: "pipe" });
+    expect(jsonLines(await first.stdout.text())).toMatchObject([{ name: "job 1" }]);
+    expect(await first.stderr.text()).toBe("");
+  });
+});
+
+test("archives rm says what it lacks, and removes once what was named twice", async () => {
+  await withBook(async ({ env, buckets }) => {
+    expect(await call(["archives", "rm"], { env })).toMatchObject({
+      exit: 2,
+      stderr: expect.stringContaining("which"),
+    });
+    expect(await call(["archives", "list"], { env })).toMatchObject({ exit: 2 });
+    const [{ id }] = jsonLines<{ id: string }>((await call(["archives", "--json"], { env })).stdout);
+    const both = await call(["archives", "rm", "book", id, "--json"], { env });
+    expect([both.exit, jsonLines(both.stdout)]).toEqual([0, [{ archive: "book", id, removed: true }]]);
+    for await (const page of buckets.results.list("")) expect(page).toEqual([]);
+    expect(await call(["archives", "rm", "book"], { env })).toMatchObject({ exit: 5 });
+  });
+});
+
+test("a program that is older than the tables starts nothing", async () => {
+  await withFleet(async ({ env, folder, databaseUrl }) => {
+    await asOwner(
+      (sql) => sql`insert into fold_migrations (hash, created_at) values ('of a later version', 9000000000000)`,
+      databaseUrl,
+    );
+    writeFileSync(join(folder, "book.txt"), "one two three.\n");
+    for (const args of [["worker"], ["submit", "book.txt"], ["status"], ["jobs"], ["gc"], ["get", "book"]]) {
+      const { exit, stderr } = await call(args, { env, cwd: folder });
+      expect({ args, exit, stderr }).toEqual({
+        args,
+        exit: 1,
+        stderr: expect.stringContaining("newer than this program"),
+      });
+    }
+    expect((await call(["db", "status"], { env })).stdout).toContain("the database has 1 more");
+  });
+});
