@@ -93,17 +93,15 @@ check_address() {
   case "$releases" in
     "") fail "it is not said where the releases are" "set FOLD_RELEASES to https://github.com/OWNER/REPOSITORY/releases" ;;
     *[[:space:]]*) fail "FOLD_RELEASES holds white space" "give one address" ;;
-    https://*)
-      protocols="=https"
-      return
-      ;;
-    http://127.0.0.1:* | http://localhost:* | http://\[::1\]:*)
-      # Not http://localhost:x@elsewhere, where the first part is only a password.
-      protocols="=http,https"
-      case "${releases#http://}" in *@*) ;; *) return ;; esac
-      ;;
   esac
-  fail "FOLD_RELEASES must begin with https://, it is $releases" "without TLS anybody on the way could change the program"
+  # A password would be in lists of processes; and http://localhost:x@elsewhere is not this machine.
+  authority="${releases#*://}"
+  case "${authority%%/*}" in *@*) fail "FOLD_RELEASES holds a user or a password" "give the address alone" ;; esac
+  case "$releases" in
+    https://*) protocols="=https" ;;
+    http://127.0.0.1:* | http://localhost:* | http://\[::1\]:*) protocols="=http,https" ;;
+    *) fail "FOLD_RELEASES must begin with https://, it is $releases" "without TLS anybody on the way could change the program" ;;
+  esac
 }
 
 # Any name but one that already means another program.
@@ -128,18 +126,26 @@ is_ours() {
   return 1
 }
 
-# download URL FILE: exits with a message where that fails.
+# download URL FILE: exits with a message where that fails. A server that falls silent for a minute has failed, too.
 download() {
   code=0
   if has curl; then
-    curl -fsSL --proto "$protocols" --retry 3 --connect-timeout 30 -o "$2" "$1" 2>"$work/told" </dev/null || code=$?
+    curl -fsSL --proto "$protocols" --retry 3 --connect-timeout 30 --speed-limit 1 --speed-time 60 -o "$2" "$1" \
+      2>"$work/told" </dev/null || code=$?
     missing=22 full=23
   else
-    wget -q -O "$2" "$1" 2>"$work/told" </dev/null || code=$?
+    # BusyBox's knows no patience, and may die of -T.
+    case "$(wget --version 2>&1 </dev/null || true)" in "GNU Wget"*) patience="--timeout=60" ;; *) patience="" ;; esac
+    # -S: it tells where it was led to. Unlike curl, it would follow to a place without TLS.
+    wget -q -S -t 4 ${patience:+"$patience"} -O "$2" "$1" 2>"$work/told" </dev/null || code=$?
     missing=8 full=3
+    if [ "$protocols" = "=https" ] && grep -qi '^ *location: *http:' "$work/told"; then
+      fail "$1 leads to a place without TLS" "check FOLD_RELEASES; anybody on the way could change the program"
+    fi
   fi
   if [ "$code" -eq 0 ]; then return; fi
-  told="$(tail -n 1 "$work/told" 2>/dev/null || true)"
+  # Of what the server said, that line which tells how it ended.
+  told="$(sed -e '/^  *[A-Za-z-]*: /d' -e 's/^ *//' "$work/told" | tail -n 1)"
   if [ "$code" -eq "$full" ]; then
     fail "the download could not be written to $work" "free some space in $folder, or give another --prefix"
   elif [ "$code" -eq "$missing" ]; then
@@ -154,10 +160,13 @@ sha256() {
 
 # The SHA-256 that the release says a file has.
 find_sum() {
-  wanted="$(awk -v file="$1" '$2 == file || $2 == "*" file { print $1 }' "$work/SHA256SUMS")"
-  case "$wanted" in
-    *[!0-9a-f]* | "") fail "SHA256SUMS of the release has no line for $1" "there may be no build for $target in it; see --version and --target" ;;
-  esac
+  # A mirror may have given the lines the ends that Windows knows.
+  wanted="$(awk -v file="$1" '{ sub(/\r$/, "") } $2 == file || $2 == "*" file { print $1 }' "$work/SHA256SUMS")"
+  case "$wanted" in *[!0-9a-f]* | "") ;; *) return ;; esac
+  if ! grep -q '^[0-9a-f]\{64\} ' "$work/SHA256SUMS"; then
+    fail "$from/SHA256SUMS is no list of checksums" "a proxy or a login page may have answered in its place; check FOLD_RELEASES, too"
+  fi
+  fail "SHA256SUMS of the release has no line for $1" "there may be no build for $target in it; see --version and --target"
 }
 
 # verify PATH FILE: what was downloaded as FILE is what the release says.
@@ -194,12 +203,18 @@ try_it() {
   case "$answer" in "fold "*) ;; *) fail "the download is no fold: it answers $answer" "check FOLD_RELEASES" ;; esac
 }
 
+# Whether its name means it from now on: another installation may come first.
 tell_path() {
-  case ":$PATH:" in
-    *":$folder:"*) return ;;
-  esac
-  say "$folder is not on your PATH. Type this, and put it into ~/.profile (zsh: ~/.zshrc) for later:"
-  say "  export PATH=\"$folder:\$PATH\""
+  hash -r
+  first="$(command -v "$name" || true)"
+  if [ -z "$first" ]; then
+    say "$folder is not on your PATH. Type this, and put it into ~/.profile (zsh: ~/.zshrc) for later:"
+  elif [ "$(cd "${first%/*}/" && pwd -P)" = "$(cd "$folder" && pwd -P)" ]; then
+    return
+  else
+    say "$name still means $first, which comes first on your PATH. Remove that, or put the new one before it:"
+  fi
+  say "  export PATH=\"$(printf '%s' "$folder" | sed 's/["$`\\]/\\&/g'):\$PATH\""
 }
 
 clean_up() {
@@ -237,7 +252,8 @@ main() {
   if [ -z "$target" ]; then find_target; fi
 
   mkdir -p "$prefix/bin" || fail "cannot make the folder $prefix/bin" "give a --prefix that you may write to"
-  folder="$(cd "$prefix/bin" && pwd)"
+  # With CDPATH set, cd might go elsewhere.
+  folder="$(unset CDPATH && cd "$prefix/bin" && pwd)" || fail "cannot go to $prefix/bin" "give another --prefix"
   place="$folder/$name"
   check_name
 

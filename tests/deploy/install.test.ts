@@ -89,6 +89,7 @@ function pathWithout(missing: readonly string[], fakes: Readonly<Record<string, 
     "rm",
     "tail",
     "head",
+    "sed",
     "cat",
     "ls",
     "env",
@@ -115,6 +116,80 @@ test.each(shells)("with %s: installed as orthofold, verified, and the PATH is to
   expect([again.exit, again.stderr]).toEqual([0, ""]);
   expect(again.stdout).not.toContain("export PATH");
   expect(left()).toEqual([".local/bin/orthofold"]);
+});
+
+test("checksums with the line ends of Windows are checksums", async () => {
+  const sums = await Bun.file(join(server.folder, LATEST, "SHA256SUMS")).text();
+  server.instead = (path) => (path.endsWith("SUMS") ? new Response(sums.replaceAll("\n", "\r\n")) : undefined);
+  const ended = await install();
+  expect([ended.exit, ended.stderr, left()]).toEqual([0, "", [".local/bin/orthofold"]]);
+});
+
+test("an installation that comes first on the PATH is told about", async () => {
+  const older = join(home, "older");
+  expect((await install(["--prefix", older])).exit).toBe(0);
+  const path = `${older}/bin:${home}/.local/bin/:/usr/bin:/bin`;
+  const ended = await install([], { path });
+  expect([ended.exit, ended.stderr]).toEqual([0, ""]);
+  expect(ended.stdout).toContain(`orthofold still means ${older}/bin/orthofold, which comes first on your PATH.`);
+  expect(ended.stdout).toContain(`export PATH="${home}/.local/bin:$PATH"`);
+  expect((await install(["--prefix", older], { path })).stdout).not.toContain("PATH");
+});
+
+test("the line to type is good for a folder of any name", async () => {
+  const prefix = join(home, 'a "b" $(id) `id` \\');
+  const ended = await install(["--prefix", prefix]);
+  expect([ended.exit, ended.stderr]).toEqual([0, ""]);
+  const line = /^ {2}export .*$/m.exec(ended.stdout)?.[0] ?? "false";
+  const typed = Bun.spawnSync(["sh", "-c", `${line}; command -v orthofold`], { env: { PATH: "/usr/bin:/bin" } });
+  expect(typed.stdout.toString()).toBe(`${prefix}/bin/orthofold\n`);
+});
+
+test("with CDPATH a relative prefix is still where one is, and with any umask the program can be run by all", async () => {
+  mkdirSync(join(home, "elsewhere/opt/bin"), { recursive: true });
+  const command = 'umask 077; cd "$HOME"; exec sh -s -- --prefix opt';
+  const child = Bun.spawn(["sh", "-c", command], {
+    env: { HOME: home, PATH: "/usr/bin:/bin", CDPATH: join(home, "elsewhere"), FOLD_RELEASES: server.address },
+    stdin: Bun.file(script),
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  expect([await child.stderr.text(), await child.exited]).toEqual(["", 0]);
+  expect(left()).toEqual(["opt/bin/orthofold"]);
+  expect(lstatSync(join(home, "opt/bin/orthofold")).mode & 0o777).toBe(0o755);
+});
+
+const certificate = join(folder, "certificate.pem");
+const key = join(folder, "key.pem");
+const hasCertificate =
+  Bun.which("openssl") !== null &&
+  Bun.spawnSync([
+    ...["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"],
+    ...["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+  ]).success;
+const trust = join(folder, "wgetrc");
+writeFileSync(trust, `ca_certificate = ${certificate}\n`);
+test.if(hasCertificate).each(["curl", "wget"])("with %s alone: TLS is not left on the way", async (tool) => {
+  const secure = Bun.serve({
+    hostname: "localhost",
+    port: 0,
+    tls: { cert: Bun.file(certificate), key: Bun.file(key) },
+    fetch: (request) => {
+      const { pathname } = new URL(request.url);
+      if (pathname.startsWith("/open/")) return Response.redirect(`${server.address}${pathname.slice(5)}`, 302);
+      return new Response(Bun.file(join(server.folder, LATEST, pathname.split("/").at(-1) ?? "")));
+    },
+  });
+  const path = pathWithout([tool === "curl" ? "wget" : "curl"]);
+  const trusted = { CURL_CA_BUNDLE: certificate, WGETRC: trust };
+  const from = (folder: string) =>
+    install([], { path, env: { FOLD_RELEASES: `https://localhost:${secure.port}/${folder}`, ...trusted } });
+  const refused = await from("open");
+  expect([refused.exit, left()]).toEqual([1, []]);
+  expect(refused.stderr).toMatch(/leads to a place without TLS|Protocol "http" (not supported|disabled)/);
+  const ended = await from("whole");
+  await secure.stop(true);
+  expect([ended.exit, ended.stderr, left()]).toEqual([0, "", [".local/bin/orthofold"]]);
 });
 
 test("the program itself: installed, it goes by its new name", async () => {
@@ -172,7 +247,13 @@ const changed: [what: string, instead: (path: string) => Response | undefined, s
     (path) => (path.endsWith(".gz") ? new Response("x") : undefined),
     /is not what the release says: its SHA-256 is [0-9a-f]{64}, not [0-9a-f]{64}\nhint: nothing was installed/,
   ],
-  ["a sum that is none", () => new Response(`z  fold-${target}.gz\n`), /has no line for/],
+  ["a sum that is none", () => new Response(`z  fold-${target}.gz\n`), /is no list of checksums/],
+  [
+    "a proxy that answers with a page of its own",
+    () => new Response("<html>Please log in</html>\n", { headers: { "content-type": "text/html" } }),
+    /SHA256SUMS is no list of checksums\nhint: a proxy or a login page/,
+  ],
+  ["no build for this machine", () => new Response(`${"0".repeat(64)}  fold-vax.gz\n`), /has no line for fold-/],
   ["a server that refuses", () => new Response("", { status: 403 }), /cannot get .*SHA256SUMS: .*403/],
 ];
 test.each(changed)("%s: nothing is installed", async (_, instead, stderr) => {
@@ -185,7 +266,8 @@ test.each(changed)("%s: nothing is installed", async (_, instead, stderr) => {
 const releases: [address: string, stderr: RegExp][] = [
   ["", /not said where the releases are\nhint: set FOLD_RELEASES/],
   ["http://releases.invalid/x", /must begin with https:\/\//],
-  ["http://localhost:x@releases.invalid/x", /must begin with https:\/\//],
+  ["http://localhost:x@releases.invalid/x", /holds a user or a password/],
+  ["https://ada:secret@releases.invalid/x", /holds a user or a password/],
   ["file:///tmp", /must begin with https:\/\//],
   ["https://a b", /holds white space/],
   ["http://127.0.0.1:1/releases", /cannot get http:\/\/127.0.0.1:1\/releases\/latest\/download\/SHA256SUMS: /],
@@ -193,6 +275,7 @@ const releases: [address: string, stderr: RegExp][] = [
 test.each(releases)("releases at %p", async (address, stderr) => {
   const ended = await install([], { env: { FOLD_RELEASES: address } });
   expect(ended.stderr).toMatch(stderr);
+  expect(ended.stderr).not.toContain("secret");
   expect([ended.exit, left()]).toEqual([1, []]);
 });
 
@@ -231,7 +314,9 @@ test.if(busybox !== null)("a wget that takes any certificate is not good enough 
 
 test("without curl, wget tells what is not there", async () => {
   const ended = await install(["--version", "1.0.0"], { path: pathWithout(["curl"]) });
-  expect(ended.stderr).toMatch(/cannot get .*SHA256SUMS: .*\nhint: check FOLD_RELEASES and --version/);
+  expect(ended.stderr).toMatch(
+    /cannot get .*SHA256SUMS: HTTP\/1.1 404 Not Found\nhint: check FOLD_RELEASES and --version/,
+  );
   expect(ended.exit).toBe(1);
 });
 
