@@ -9,6 +9,8 @@ const MOST_SUMS_BYTES = 1 << 16;
 /** Programs have some hundred megabytes. */
 const MOST_PROGRAM_BYTES = 1 << 30;
 const EXECUTABLE = 0o755;
+/** GitHub leads to its storage in two steps. */
+const MOST_REDIRECTS = 5;
 
 /** One release of the program, for one target. */
 export class Release {
@@ -38,8 +40,10 @@ export class Release {
     const response = await get(`${base}/SHA256SUMS`, signal);
     let text = "";
     const decoder = new TextDecoder();
-    for await (const bytes of chunksOf(response, MOST_SUMS_BYTES)) text += decoder.decode(bytes, { stream: true });
-    const release = new Release(base, `fold-${target}`, parseSums(text), signal);
+    for await (const bytes of chunksOf(response, MOST_SUMS_BYTES, signal)) {
+      text += decoder.decode(bytes, { stream: true });
+    }
+    const release = new Release(base, `fold-${target}`, parseSums(text, base), signal);
     // Both are looked up before anything large is downloaded.
     release.sumOf(`${release.file}.gz`);
     release.sumOf(release.file);
@@ -63,7 +67,7 @@ export class Release {
     const packed = `${path}.gz`;
     const response = await get(this.address, this.signal);
     onStart(Number(response.headers.get("content-length")) || null);
-    await this.keep(chunksOf(response, MOST_PROGRAM_BYTES), packed, `${this.file}.gz`);
+    await this.keep(chunksOf(response, MOST_PROGRAM_BYTES, this.signal), packed, `${this.file}.gz`);
     const gunzip = createGunzip();
     const feeding = pipeline(Bun.file(packed).stream() as unknown as AsyncIterable<Uint8Array>, gunzip);
     await Promise.all([feeding, this.keep(gunzip, path, this.file)]);
@@ -128,14 +132,7 @@ function refuseOpenWay({ protocol, hostname, origin }: URL): void {
 }
 
 async function get(address: string, signal: AbortSignal): Promise<Response> {
-  let response: Response;
-  try {
-    response = await fetch(address, { signal, redirect: "follow" });
-  } catch (error) {
-    throw notDownloaded(address, error, signal);
-  }
-  // A redirect may lead anywhere.
-  refuseOpenWay(new URL(response.url || address));
+  const response = await follow(address, signal);
   if (response.ok) return response;
   await response.body?.cancel();
   const { status } = response;
@@ -145,6 +142,27 @@ async function get(address: string, signal: AbortSignal): Promise<Response> {
   throw new FoldError(code, `cannot get ${address}: the server answers ${status}`, hint);
 }
 
+/** The answer at the end of all redirects, none of which may lead over a way that others can change. */
+async function follow(address: string, signal: AbortSignal): Promise<Response> {
+  let url = new URL(address);
+  for (let steps = 0; steps <= MOST_REDIRECTS; steps++) {
+    let response: Response;
+    try {
+      response = await fetch(url.href, { signal, redirect: "manual" });
+    } catch (error) {
+      throw notDownloaded(url.href, error, signal);
+    }
+    const location = response.headers.get("location");
+    if (response.status < 300 || response.status >= 400 || location === null) return response;
+    await response.body?.cancel();
+    const next = URL.parse(location, url.href);
+    if (next === null) break;
+    refuseOpenWay(next);
+    url = next;
+  }
+  throw new FoldError("failed", `${address} leads nowhere`, "check FOLD_RELEASES, or try again later");
+}
+
 function notDownloaded(address: string, error: unknown, signal: AbortSignal): FoldError {
   if (error instanceof FoldError) return error;
   if (signal.aborted) return new FoldError("interrupted", "stopped; nothing was changed", "run the same command again");
@@ -152,7 +170,7 @@ function notDownloaded(address: string, error: unknown, signal: AbortSignal): Fo
   return new FoldError("failed", `cannot get ${address}: ${what}`, "check the network, then try again", error);
 }
 
-async function* chunksOf(response: Response, most_bytes: number): AsyncGenerator<Uint8Array> {
+async function* chunksOf(response: Response, most_bytes: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   let size_bytes = 0;
   try {
     for await (const bytes of response.body ?? []) {
@@ -163,12 +181,17 @@ async function* chunksOf(response: Response, most_bytes: number): AsyncGenerator
       yield bytes;
     }
   } catch (error) {
-    throw notDownloaded(response.url, error, AbortSignal.any([]));
+    throw notDownloaded(response.url, error, signal);
   }
 }
 
 /** The lines of `sha256sum`: a hash, two characters between, a name. */
-function parseSums(text: string): Map<string, string> {
-  const found = text.matchAll(/^([0-9a-f]{64}) [ *](\S+)$/gm);
-  return new Map([...found].map(([, sum, file]) => [file, sum]));
+function parseSums(text: string, base: string): Map<string, string> {
+  const found = [...text.matchAll(/^([0-9a-f]{64}) [ *](\S+)$/gm)];
+  if (found.length > 0) return new Map(found.map(([, sum, file]) => [file!, sum!]));
+  throw new FoldError(
+    "corrupt",
+    `${base}/SHA256SUMS is no list of checksums`,
+    "a proxy or a login page may have answered in its place; check FOLD_RELEASES, too",
+  );
 }

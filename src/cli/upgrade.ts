@@ -5,7 +5,7 @@ import { FoldError } from "../errors.ts";
 import { version } from "../version.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import { Release } from "./release.ts";
-import { bringBack, hasPrevious, previousOf, replaceProgram, withFolderBeside } from "./replace-program.ts";
+import { bringBack, hasPrevious, identityOf, previousOf, replaceProgram, withFolderBeside } from "./replace-program.ts";
 import { formatBytes } from "./text.ts";
 import { tryProgram } from "./try-program.ts";
 import type { UpgradeFlags } from "./upgrade-definition.ts";
@@ -56,14 +56,17 @@ function ownPath(): string {
 }
 
 async function upgrade(path: string, wanted: string | null, io: CommandIo): Promise<UpgradeReport> {
+  const was = identityOf(path);
+  const nothingToDo = { from: version.fold, to: version.fold, path, previous: null };
   const release = await Release.open(readReleases(), wanted, version.target, io.signal);
-  if (await release.isProgram(path)) return { from: version.fold, to: version.fold, path, previous: null };
+  if (await release.isProgram(path)) return nothingToDo;
   return await withFolderBeside(path, async (folder) => {
     const program = join(folder, "program");
     await release.download(program, (size_bytes) => {
       io.output.note(`downloading ${size_bytes === null ? "" : `${formatBytes(size_bytes)} from `}${release.address}`);
     });
-    const to = await tryProgram(program);
+    // Ctrl-C in a terminal stops the program that is tried, too.
+    const to = await tryProgram(program).finally(() => stopIfAsked(io.signal));
     if (wanted === null && Bun.semver.order(to, version.fold) < 0) {
       throw new FoldError(
         "refused",
@@ -71,19 +74,20 @@ async function upgrade(path: string, wanted: string | null, io: CommandIo): Prom
         `\`fold upgrade --version ${to}\` installs it all the same`,
       );
     }
-    stopIfAsked(io.signal);
-    replaceProgram(path, program, folder);
+    // Another upgrade may have been faster: the program before both must stay the one to go back to.
+    if (identityOf(path) !== was && (await release.isProgram(path))) return { ...nothingToDo, to };
+    replaceProgram(path, program, folder, was);
     return { from: version.fold, to, path, previous: previousOf(path) };
   });
 }
 
 async function rollBack(path: string): Promise<UpgradeReport> {
-  const previous = previousOf(path);
+  const [previous, was] = [previousOf(path), identityOf(path)];
   if (!hasPrevious(path)) {
     throw new FoldError("not_found", `there is no ${previous}`, "only what an upgrade replaced can be brought back");
   }
   const to = await tryProgram(previous);
-  await withFolderBeside(path, (folder) => bringBack(path, folder));
+  await withFolderBeside(path, (folder) => bringBack(path, folder, was));
   return { from: version.fold, to, path, previous };
 }
 

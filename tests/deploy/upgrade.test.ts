@@ -6,6 +6,8 @@ import {
   mkdirSync,
   readdirSync,
   realpathSync,
+  renameSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -127,13 +129,20 @@ const failures: [what: string, instead: (path: string) => Response | undefined, 
   ["a refusal", () => new Response("", { status: 403 }), 4, /the server answers 403/],
   ["no release", () => new Response("", { status: 404 }), 5, /the server answers 404\nhint: check --version/],
   ["no build for this machine", () => new Response(`${"0".repeat(64)}  fold-vax.gz\n`), 5, /the release has no fold-/],
+  [
+    "a proxy that answers with a page of its own",
+    () => new Response("<html>Please log in</html>"),
+    1,
+    /SHA256SUMS is no list of checksums\nhint: a proxy or a login page/,
+  ],
   ["sums without end", () => new Response("x".repeat(100_000)), 1, /SHA256SUMS is larger than 65536 bytes/],
   [
     "a way that others can read",
     () => Response.redirect("http://mirror.invalid/SHA256SUMS", 302),
-    1,
-    /cannot get|not taken from/,
+    2,
+    /not taken from http:\/\/mirror.invalid\n/,
   ],
+  ["a way without end", () => Response.redirect("/releases/download/v1.2.3/SHA256SUMS", 302), 1, /leads nowhere/],
 ];
 test.each(failures)("%s: the program stays as it was", async (_, instead, exit, stderr) => {
   server.instead = instead;
@@ -143,17 +152,25 @@ test.each(failures)("%s: the program stays as it was", async (_, instead, exit, 
   await expectUnchanged();
 });
 
-test("a redirect to where others can read and change is not followed", async () => {
+test.each(["and stays there", "and comes back"])("a redirect leads to where others can read, %s", async (end) => {
+  let asked = 0;
   // Not one of the addresses that count as this machine.
   const open = Bun.serve({
     hostname: "127.0.0.2",
     port: 0,
-    fetch: () => new Response(Bun.file(join(server.folder, NEWER, "SHA256SUMS"))),
+    fetch: () => {
+      asked++;
+      if (end === "and comes back") return Response.redirect(`${server.address}/download/v${NEWER}/back`, 302);
+      return new Response(Bun.file(join(server.folder, NEWER, "SHA256SUMS")));
+    },
   });
   const elsewhere = `http://127.0.0.2:${open.port}`;
-  server.instead = () => Response.redirect(`${elsewhere}/SHA256SUMS`, 302);
+  const sums = await Bun.file(join(server.folder, NEWER, "SHA256SUMS")).bytes();
+  server.instead = (path) =>
+    path.endsWith("/back") ? new Response(sums) : Response.redirect(`${elsewhere}/SHA256SUMS`, 302);
   const ended = await upgrade();
   await open.stop(true);
+  expect(asked).toBe(0);
   expect(ended.stderr).toContain(`releases are not taken from ${elsewhere}\n`);
   expect(ended.exit).toBe(2);
   await expectUnchanged();
@@ -231,6 +248,61 @@ test.if(hasDisk)("a full disk: said so, and nothing is left on it", async () => 
   await expectUnchanged();
 });
 
+test("whoever could run the program can run the new one, whatever the umask", async () => {
+  chmodSync(program, 0o755);
+  const ended = await run("/bin/sh", ["-c", 'umask 077; exec "$0" upgrade', program]);
+  expect([ended.exit, statSync(program).mode & 0o777]).toEqual([0, 0o755]);
+  expect(statSync(`${program}.previous`).mode & 0o777).toBe(0o755);
+});
+
+test("two at once: the program before both is the one to go back to", async () => {
+  const other = Promise.withResolvers<Response>();
+  const waits = Promise.withResolvers<void>();
+  const whole = await Bun.file(join(server.folder, NEWER, `fold-${target}.gz`)).bytes();
+  // The first is given the download when the second is done.
+  server.instead = (path) => {
+    if (!bytesOf(path)) return undefined;
+    server.instead = () => undefined;
+    waits.resolve();
+    return other.promise;
+  };
+  const first = upgrade();
+  await waits.promise;
+  expect((await upgrade()).exit).toBe(0);
+  other.resolve(new Response(whole));
+  const ended = await first;
+  expect([ended.exit, ended.stdout]).toEqual([0, `${program} is ${NEWER} already\n`]);
+  expect([await versionOf(program), await versionOf(`${program}.previous`)]).toEqual([NEWER, version.fold]);
+  expect(readdirSync(home).sort()).toEqual(["orthofold", "orthofold.previous"]);
+});
+
+test("a program that somebody else has replaced meanwhile is left alone", async () => {
+  const whole = await Bun.file(join(server.folder, NEWER, `fold-${target}.gz`)).bytes();
+  server.instead = (path) => {
+    if (!bytesOf(path)) return undefined;
+    writeFileSync(join(home, "new"), "#!/bin/sh\necho mine\n", { mode: 0o755 });
+    renameSync(join(home, "new"), program);
+    return new Response(whole);
+  };
+  const ended = await upgrade();
+  expect(ended.stderr).toContain(`${program} was replaced by somebody else in the meantime\nhint: nothing was changed`);
+  expect(ended.exit).toBe(1);
+  expect(await Bun.file(program).text()).toContain("mine");
+  expect(readdirSync(home)).toEqual(["orthofold"]);
+});
+
+test.if(setpriv !== null)("what another user left behind keeps nobody from an upgrade", async () => {
+  chmodSync(folder, 0o755);
+  chmodSync(home, 0o777);
+  const left = join(home, ".fold-upgrade-abcdef");
+  mkdirSync(join(left, "inside"), { recursive: true });
+  const stamp = new Date(Date.now() - 7_200_000);
+  utimesSync(left, stamp, stamp);
+  const [command = "", ...rest] = [...asUser, program, "upgrade"];
+  const ended = await run(command, rest);
+  expect([ended.exit, await versionOf(program)]).toEqual([0, NEWER]);
+});
+
 test("what an upgrade that was killed left behind is removed later", async () => {
   const left = join(home, ".fold-upgrade-abcdef");
   mkdirSync(left);
@@ -242,12 +314,13 @@ test("what an upgrade that was killed left behind is removed later", async () =>
   expect(existsSync(join(home, ".fold-upgrade-young"))).toBe(true);
 });
 
-test("Ctrl-C stops it, and nothing is left behind", async () => {
+test.each(["before", "within"])("Ctrl-C stops it %s the download, and nothing is left behind", async (when) => {
   const sums = await Bun.file(join(server.folder, NEWER, "SHA256SUMS")).bytes();
   const asked = Promise.withResolvers<void>();
   server.instead = (path) => {
     if (!bytesOf(path)) return new Response(sums);
     asked.resolve();
+    if (when === "before") return new Promise(() => {});
     return new Response(new ReadableStream({ start: (stream) => stream.enqueue(new Uint8Array(10)) }));
   };
   const child = Bun.spawn([program, "upgrade"], {
@@ -255,8 +328,17 @@ test("Ctrl-C stops it, and nothing is left behind", async () => {
     stderr: "pipe",
   });
   await asked.promise;
+  const told = child.stderr.getReader();
+  let text = "";
+  const more = async () => {
+    const { value, done } = await told.read();
+    text += new TextDecoder().decode(value);
+    return !done;
+  };
+  if (when === "within") while (!text.includes("downloading ")) await more();
   child.kill("SIGINT");
-  expect(await child.stderr.text()).toContain("orthofold: stopped; nothing was changed");
+  while (await more());
+  expect(text).toContain("orthofold: stopped; nothing was changed");
   expect(await child.exited).toBe(130);
   await expectUnchanged();
 });

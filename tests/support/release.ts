@@ -55,7 +55,7 @@ export class ReleaseServer {
   /** The version that is the latest one. */
   latest: string;
   /** Answers in the place of the files where it gives any. */
-  instead: (path: string) => Response | undefined = () => undefined;
+  instead: (path: string) => Response | Promise<Response> | undefined = () => undefined;
   private readonly server: ReturnType<typeof Bun.serve>;
 
   constructor(
@@ -82,7 +82,7 @@ export class ReleaseServer {
     const latest = /^\/releases\/latest\/download\/([\w.-]+)$/.exec(pathname);
     if (latest !== null) return Response.redirect(`${this.address}/download/v${this.latest}/${latest[1]}`, 302);
     const replaced = this.instead(pathname);
-    if (replaced !== undefined) return replaced;
+    if (replaced !== undefined) return await replaced;
     const wanted = /^\/releases\/download\/v([\w.-]+)\/([\w.-]+)$/.exec(pathname);
     const file = Bun.file(join(this.folder, ...(wanted === null ? ["none"] : wanted.slice(1))));
     return (await file.exists()) ? new Response(file) : new Response("no such file", { status: 404 });
