@@ -32,6 +32,7 @@ printf '%s\\n' "$*" >>"$note/calls"
 env >"$note/env"
 ls -l "$FOLD_ETC/worker.env" >"$note/mode"
 cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' >"$note/processes"
+cut -d ' ' -f 5 /proc/$$/stat >"$note/group"
 if [ -n "\${FAKE_STAYS:-}" ]; then
   trap 'echo stopped >>"$note/calls"; exit 130' TERM
   : >"$note/ready"
@@ -54,6 +55,7 @@ afterAll(async () => {
   await metadata.stop(true);
 });
 beforeEach(() => {
+  server.instead = () => undefined;
   home = join(folder, `droplet-${count++}`);
   mkdirSync(join(home, "note"), { recursive: true });
   exits(0);
@@ -88,10 +90,10 @@ async function userData(settings: string, ...options: string[]): Promise<string>
   );
 }
 
-function startDroplet(script: readonly string[], env: Record<string, string> = {}) {
+function startDroplet(script: readonly string[], env: Record<string, string> = {}, shell: readonly string[] = ["sh"]) {
   const off = join(home, "fake-poweroff");
   writeFileSync(off, `#!/bin/sh\n: >"${home}/off"\n`, { mode: 0o755 });
-  return Bun.spawn(["sh", ...script], {
+  return Bun.spawn([...shell, ...script], {
     env: {
       PATH: "/usr/sbin:/usr/bin:/bin",
       FOLD_METADATA: `http://127.0.0.1:${metadata.port}/metadata/v1`,
@@ -168,6 +170,82 @@ test("a droplet that shuts down lets its worker give the job back", async () => 
   expect(isOff()).toBe(true);
 });
 
+/** Fakes of systemd-run, which becomes the program it is given, and of systemctl; what they were called with is noted. */
+function fakeSystemd(): Record<string, string> {
+  const bin = join(home, "bin-of-systemd");
+  mkdirSync(bin);
+  const [run, stop] = [join(bin, "systemd-run"), join(bin, "systemctl")];
+  writeFileSync(
+    run,
+    `#!/bin/sh\necho "$*" >>'${home}/note/scopes'\necho $$ >'${home}/pid'\nwhile [ "$1" != true ]; do word="$1"; shift; if [ "$word" = -- ]; then break; fi; done\nexec "$@"\n`,
+    { mode: 0o755 },
+  );
+  writeFileSync(stop, `#!/bin/sh\necho "$*" >>'${home}/note/scopes'\nkill -TERM "$(cat '${home}/pid')"\nsleep 0.5\n`, {
+    mode: 0o755,
+  });
+  return { FOLD_SYSTEMD: bin, PATH: `${bin}:/usr/sbin:/usr/bin:/bin` };
+}
+
+// The images of some distributions have another shell for sh.
+const shells = [["dash"], ["bash"], ["busybox", "sh"]].filter(([shell = ""]) => Bun.which(shell) !== null);
+test.each(shells)(
+  "under systemd the worker is in a scope, which is stopped while there is a network: %s",
+  async (...shell) => {
+    const child = startDroplet([await userData("A=b\n")], { FAKE_STAYS: "1", ...fakeSystemd() }, shell);
+    while (!existsSync(join(home, "note/ready"))) await Bun.sleep(10);
+    // As systemd stops the scope: the worker alone is told, and once.
+    child.kill("SIGTERM");
+    expect(await child.exited).toBe(130);
+    expect(calls()).toEqual(["worker --mode continuous", "stopped"]);
+    const [, started, stopped] = note("scopes").split("\n");
+    const scope = /--unit (orthofold-\d+-1\.scope) --property After=network.target .*-- setsid /.exec(
+      started ?? "",
+    )?.[1];
+    expect(stopped).toBe(`stop --no-block ${scope}`);
+  },
+);
+
+test("where systemd makes no scopes the worker works without", async () => {
+  const env = fakeSystemd();
+  writeFileSync(join(env.FOLD_SYSTEMD ?? "", "systemd-run"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+  expect((await boot([await userData("A=b\n")], env)).exit).toBe(0);
+  expect(calls()).toEqual(["worker --mode continuous"]);
+});
+
+test("Ctrl-C in a terminal reaches the worker by way of the script alone: twice would mean at once", async () => {
+  const child = startDroplet([await userData("A=b\n")], { FAKE_STAYS: "1" });
+  while (!existsSync(join(home, "note/ready"))) await Bun.sleep(10);
+  const groupOf = readFileSync(`/proc/${child.pid}/stat`, "utf8").split(" ")[4];
+  expect(note("group").trim()).not.toBe(groupOf ?? "");
+  child.kill("SIGINT");
+  expect(await child.exited).toBe(130);
+  expect(calls()).toEqual(["worker --mode continuous", "stopped"]);
+});
+
+test("a stop between two starts is the end", async () => {
+  exits(1, 0);
+  const child = startDroplet([await userData("A=b\n")], { FOLD_PAUSE: "600" });
+  const children = `/proc/${child.pid}/task/${child.pid}/children`;
+  const isPausing = () =>
+    readFileSync(children, "utf8")
+      .split(" ")
+      .some((pid) => existsSync(`/proc/${pid}/comm`) && readFileSync(`/proc/${pid}/comm`, "utf8") === "sleep\n");
+  while (calls().length < 1 || !isPausing()) await Bun.sleep(10);
+  child.kill("SIGTERM");
+  expect(await child.exited).toBe(1);
+  expect([calls().length, isOff()]).toEqual([1, true]);
+});
+
+test("a release that is not to be had at first is asked for again", async () => {
+  let refused = 0;
+  server.instead = (path) =>
+    (path.endsWith("install.sh") && refused < 2) || (path.endsWith(".gz") && refused < 4)
+      ? new Response("", { status: 404, headers: { "x-refused": String(++refused) } })
+      : undefined;
+  const ended = await boot([await userData("A=b\n")]);
+  expect([ended.exit, refused, calls()]).toEqual([0, 4, ["worker --mode continuous"]]);
+});
+
 test("without a metadata service it goes by the machine's name", async () => {
   const nobody = { FOLD_METADATA: "http://127.0.0.1:1/metadata/v1" };
   const ended = await boot([await userData("A=b\n")], nobody);
@@ -195,11 +273,26 @@ test("by hand, with a file of settings, the machine stays on", async () => {
   expect(variable("A")).toBe(SECRET);
 });
 
+test("by hand the files of settings stay as they were, also the one that a unit of systemd reads", async () => {
+  exits(0, 0);
+  mkdirSync(join(home, "etc"));
+  const [own, other] = [join(home, "etc/worker.env"), join(home, "other.env")];
+  const text = `A=b\nFOLD_RELEASES=${server.address}\n`;
+  for (const path of [own, other]) writeFileSync(path, text, { mode: 0o600 });
+  for (const path of [own, other]) {
+    expect((await boot([projectFile("scripts/worker.sh"), path])).exit).toBe(0);
+    expect([readFileSync(own, "utf8"), readFileSync(other, "utf8")]).toEqual([text, text]);
+  }
+});
+
 const wrong: [settings: string, stderr: RegExp][] = [
   ["export A=secret\n", /a line of the settings is not NAME=VALUE/],
   ["secret\n", /a line of the settings is not NAME=VALUE/],
   ["LD_PRELOAD=secret\n", /the settings may not hold LD_PRELOAD/],
+  ["work=/\n", /a name in the settings is not in capitals/],
   ["A=b\n", /not said where the releases are/],
+  ["FOLD_RELEASES=https://ada:secret@example.invalid\n", /FOLD_RELEASES holds a user or a password/],
+  ["FOLD_RELEASES=http://example.invalid/releases\n", /FOLD_RELEASES must begin with https:\/\//],
   [`FOLD_RELEASES=${server.address}\nWORKER_MODE=secretly\n`, /WORKER_MODE cannot be/],
   [`FOLD_RELEASES=${server.address}\nWORKER_MODE=cloud-worker\n`, /needs INPUT_FILE/],
 ];
