@@ -2,8 +2,11 @@
 # Looks after the droplets of a pool, which are those with its tag. Needs doctl, signed in (`doctl auth init`).
 set -eu
 
-here="$(cd "$(dirname "$0")" && pwd)"
+here="$(unset CDPATH && cd "$(dirname "$0")" && pwd)"
 doctl="${DOCTL:-doctl}"
+# A worker has three minutes to give its job back, and a droplet shuts down soon after.
+pause_s="${FOLD_PAUSE:-5}"
+most_looks=48
 
 usage() {
   cat <<'END'
@@ -28,31 +31,66 @@ fail() {
 }
 
 is_number() {
-  case "$1" in "" | *[!0-9]*) return 1 ;; esac
+  case "$1" in "" | 0?* | *[!0-9]*) return 1 ;; esac
   [ ${#1} -le 3 ]
 }
 
+lines_of_pool() { "$doctl" compute droplet list --tag-name "$pool" --format ID,Name,Status --no-header </dev/null; }
+
 # Lines "ID NAME STATUS" of the pool, the oldest first; $droplets holds them.
 find_droplets() {
-  droplets="$("$doctl" compute droplet list --tag-name "$pool" --format ID,Name,Status --no-header)" ||
-    fail "doctl could not list the droplets" "what doctl says stands above" 1
+  droplets="$(lines_of_pool)" || fail "doctl could not list the droplets" "what doctl says stands above" 1
   # Ids grow. Blank lines are none.
   droplets="$(printf '%s\n' "$droplets" | awk 'NF >= 3 && $1 ~ /^[0-9]+$/' | sort -n)"
 }
 
 count_of() { printf '%s\n' "$droplets" | awk -v status="$1" 'NF >= 3 && ($3 == "off") == (status == "off")' | wc -l | tr -d ' '; }
 
-# Shut down and deleted; lines "ID NAME STATUS" on standard input.
-remove_lines() {
+# Asks droplets to shut down, and waits until they have: doctl's --wait waits for the order, not for what becomes of it.
+# A worker that is shut down gives its job back; one that is not is missed after the grace period.
+shut_down() {
+  asked=" "
   while read -r id name status; do
-    if [ "$now" = no ] && [ "$status" = active ]; then
-      # A worker that is shut down gives its job back; one that is not is missed after the grace period.
-      "$doctl" compute droplet-action shutdown "$id" --wait </dev/null >/dev/null ||
-        printf 'manage_pool.sh: %s does not shut down; it is deleted all the same\n' "$name" >&2
+    if [ "$status" != active ]; then continue; fi
+    printf 'shutting down %s (%s)\n' "$name" "$id"
+    if "$doctl" compute droplet-action shutdown "$id" </dev/null >/dev/null; then
+      asked="$asked$id "
+    else
+      printf 'manage_pool.sh: %s does not shut down; it is deleted all the same\n' "$name" >&2
     fi
-    "$doctl" compute droplet delete "$id" --force </dev/null || fail "doctl could not delete $name ($id)" "what doctl says stands above" 1
-    printf 'removed %s (%s)\n' "$name" "$id"
   done
+  looks=0
+  on="$asked"
+  while [ "$asked" != " " ] && [ "$looks" -lt "$most_looks" ]; do
+    # A list that fails once says nothing.
+    if lines="$(lines_of_pool)"; then
+      on="$(printf '%s\n' "$lines" | awk -v asked="$asked" 'index(asked, " " $1 " ") && $3 == "active" { print $2 }')"
+      if [ -z "$on" ]; then return; fi
+    fi
+    looks=$((looks + 1))
+    sleep "$pause_s"
+  done
+  for name in $on; do printf 'manage_pool.sh: %s is still on; it is deleted all the same\n' "$name" >&2; done
+}
+
+# Shut down and deleted; lines "ID NAME STATUS" on standard input. One that fails does not keep the others.
+remove_lines() {
+  # What is shut down by then costs on.
+  trap 'fail "stopped" "\`manage_pool.sh list --pool $pool\` tells what there is" 130' INT
+  chosen_lines="$(cat)"
+  if [ "$now" = no ]; then printf '%s\n' "$chosen_lines" | shut_down; fi
+  printf '%s\n' "$chosen_lines" | {
+    kept=""
+    while read -r id name status; do
+      if [ -z "$id" ]; then continue; fi
+      if "$doctl" compute droplet delete "$id" --force </dev/null; then
+        printf 'removed %s (%s)\n' "$name" "$id"
+      else
+        kept="$kept $name"
+      fi
+    done
+    if [ -n "$kept" ]; then fail "doctl could not delete$kept" "what doctl says stands above; they cost until they are gone" 1; fi
+  }
 }
 
 # The droplets that a word names, out of this pool alone: nothing else is ever deleted.

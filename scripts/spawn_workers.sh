@@ -4,7 +4,7 @@
 set -eu
 umask 077
 
-here="$(cd "$(dirname "$0")" && pwd)"
+here="$(unset CDPATH && cd "$(dirname "$0")" && pwd)"
 doctl="${DOCTL:-doctl}"
 # DigitalOcean takes no more.
 most_user_data_bytes=65536
@@ -44,13 +44,14 @@ fail() {
 check_settings() {
   if [ -z "$env_file" ]; then fail "--env-file is missing" "spawn_workers.sh --help tells more"; fi
   if [ ! -f "$env_file" ] || [ ! -r "$env_file" ]; then fail "cannot read $env_file" "check the path" 5; fi
-  case "$(ls -ld "$env_file")" in
+  case "$(ls -ldL "$env_file")" in
     -???------*) ;;
     *) fail "others may read $env_file" "chmod 600 '$env_file'" ;;
   esac
   number=0
   while IFS= read -r line || [ -n "$line" ]; do
     number=$((number + 1))
+    line="${line%"$(printf '\r')"}"
     case "$line" in
       "" | \#*) continue ;;
       *=*) ;;
@@ -58,6 +59,9 @@ check_settings() {
     esac
     case "${line%%=*}" in
       "" | [0-9]* | *[!A-Za-z0-9_]*) fail "line $number of $env_file is not NAME=VALUE" "one variable a line, no export" ;;
+      http_proxy | https_proxy | all_proxy | no_proxy) ;;
+      # worker.sh would end there, on a droplet that costs.
+      PATH | IFS | LD_* | BUN_* | *[a-z]*) fail "line $number of $env_file sets what workers do not take from it" "leave out PATH, IFS, LD_..., BUN_... and names in small letters" ;;
     esac
     # A shell and systemd would take the quotes off, others would not.
     case "${line#*=}" in
@@ -83,8 +87,9 @@ check_options() {
   esac
   if [ "$stay" = yes ] && [ "$mode" != continuous ]; then fail "--stay goes with --mode continuous" "leave one of them out"; fi
   if [ -n "$inputs" ] && [ "$mode" != cloud-worker ]; then fail "--input goes with --mode cloud-worker" "leave one of them out"; fi
+  case "$version" in *[!A-Za-z0-9._+-]*) fail "there is no release '$version'" "give for instance --version 1.2.0" ;; esac
   case "$releases" in
-    https://*[!A-Za-z0-9._~:/@-]* | "https://") fail "--releases is no address: $releases" "give https://github.com/OWNER/REPOSITORY/releases" ;;
+    https://*[!A-Za-z0-9._~:/-]* | "https://") fail "--releases is no address: $releases" "give https://github.com/OWNER/REPOSITORY/releases" ;;
     https://*) ;;
     http://127.0.0.1:*[!A-Za-z0-9._/-]*) fail "--releases is no address: $releases" "give https://github.com/OWNER/REPOSITORY/releases" ;;
     http://127.0.0.1:*) ;;
@@ -116,6 +121,22 @@ write_user_data() {
   fi
 }
 
+# What doctl made before something went wrong: it tells of an error, and not of the droplets that it made besides.
+fail_in_part() {
+  list="\`manage_pool.sh list --pool $pool\`"
+  there="$("$doctl" compute droplet list --tag-name "$pool" --format ID,Name,Status --no-header)" ||
+    fail "doctl could not make the droplets" "what doctl says stands above; $list tells which are there all the same" 1
+  there="$(printf '%s\n' "$there" | awk -v begin="$pool-$stamp-" 'index($2, begin) == 1')"
+  if [ -z "$there" ]; then fail "doctl could not make the droplets" "what doctl says stands above; none was made" 1; fi
+  printf 'there are:\n%s\n' "$there" >&2
+  if [ -e "$made/inputs" ]; then
+    printf '%s\n' "$there" >"$made/there"
+    awk -v begin="$pool-$stamp-" 'NR == FNR { is_there[$2]; next } !((begin FNR) in is_there) { print "none for " $0 }' "$made/there" "$made/inputs" >&2
+  fi
+  fail "doctl made $(printf '%s\n' "$there" | wc -l | tr -d ' ') of $total droplets" \
+    "they work and cost: go on with them, or \`manage_pool.sh remove --pool $pool NAME...\`; the same command again would make $total more" 3
+}
+
 # create USER_DATA NAME...: one call of doctl.
 create() {
   user_data="$1"
@@ -130,7 +151,7 @@ create() {
     printf '\n'
     return
   fi
-  "$doctl" "$@" --format ID,Name,Status --no-header || fail "doctl could not make the droplets" "what doctl says stands above; \`manage_pool.sh list --pool $pool\` tells which are there" 1
+  "$doctl" "$@" --format ID,Name,Status --no-header || fail_in_part
 }
 
 # check_value OPTION VALUE: a line break would end a line of the settings, a dash begin an option of doctl's.
@@ -182,6 +203,7 @@ main() {
     esac
     shift
   done
+  case "$env_file" in -*) env_file="./$env_file" ;; esac
   check_settings
   check_options
   if [ "$dry_run" = no ] && ! command -v "$doctl" >/dev/null 2>&1; then
@@ -189,20 +211,25 @@ main() {
   fi
   made="$(mktemp -d)"
   trap 'rm -rf "$made"' EXIT
-  trap 'exit 130' INT
+  trap 'fail "stopped" "\`manage_pool.sh list --pool $pool\` tells which droplets there are" 130' INT
   trap 'exit 143' TERM
   # The time, and some letters at random: a name is never given twice.
   stamp="$(date -u +%m%d%H%M%S)-$(od -An -N2 -tx1 /dev/urandom | tr -d ' \n')"
   if [ "$mode" = cloud-worker ]; then
-    number=0
     printf '%s' "$inputs" >"$made/inputs"
+    total=0
     while IFS= read -r input; do
-      number=$((number + 1))
-      write_user_data "$made/user-data-$number" "$input"
-      create "$made/user-data-$number" "$pool-$stamp-$number" </dev/null
+      total=$((total + 1))
+      write_user_data "$made/user-data-$total" "$input"
     done <"$made/inputs"
+    number=0
+    while [ "$number" -lt "$total" ]; do
+      number=$((number + 1))
+      create "$made/user-data-$number" "$pool-$stamp-$number"
+    done
     return
   fi
+  total="$count"
   write_user_data "$made/user-data" ""
   number=1
   while [ "$number" -le "$count" ]; do

@@ -1,6 +1,6 @@
 // scripts/spawn_workers.sh and scripts/manage_pool.sh against a fake of doctl.
 import { beforeEach, expect, test } from "bun:test";
-import { chmodSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FakeDoctl } from "../support/fake-doctl.ts";
 import { projectFile } from "../support/release.ts";
@@ -133,6 +133,8 @@ const mistakes: [args: string[], exit: number, stderr: RegExp][] = [
   [["--releases", "http://example.invalid"], 2, /not said where the releases are/],
   [["--releases", "https://a$(id)"], 2, /is no address/],
   [["--mode", "one-shot", "--stay"], 2, /--stay goes with --mode continuous/],
+  [["--releases", "https://ada:secret@example.invalid/releases"], 2, /is no address/],
+  [["--version", "../x"], 2, /there is no release '..\/x'/],
   [["--wat"], 2, /unknown argument: --wat/],
 ];
 test.each(mistakes)("refused: %j", async (args, exit, stderr) => {
@@ -146,6 +148,8 @@ const badFiles: [what: string, text: string, mode: number, exit: number, stderr:
   ["that others may read", "A=b\n", 0o640, 2, /others may read/],
   ["that is code", "A=b\nexport C=secret\n", 0o600, 2, /line 2 of .* is not NAME=VALUE/],
   ["with quotes", "A='secret'\n", 0o600, 2, /line 1 of .* begins with a quote/],
+  ["that worker.sh does not take", "A=b\nLD_PRELOAD=secret\n", 0o600, 2, /line 2 of .* sets what workers do not take/],
+  ["with a name in small letters", "work=secret\n", 0o600, 2, /line 1 of .* sets what workers do not take/],
   ["that is too long", `A=${"secret".repeat(9000)}\n`, 0o600, 1, /would have \d+ bytes, more than 65536/],
 ];
 test.each(badFiles)("an env file %s", async (_, text, mode, exit, stderr) => {
@@ -155,6 +159,62 @@ test.each(badFiles)("an env file %s", async (_, text, mode, exit, stderr) => {
   expect(ended.stderr).toMatch(stderr);
   expect(ended.stderr).not.toContain("secret");
   expect([ended.exit, doctl.calls]).toEqual([exit, []]);
+});
+
+test("an env file from Windows, behind a link", async () => {
+  writeFileSync(envFile, "A=b\r\n\r\nhttps_proxy=http://10.0.0.1\r\n");
+  const link = join(folder, "link.env");
+  symlinkSync(envFile, link);
+  const ended = await run("spawn_workers.sh", ["--env-file", link]);
+  expect([ended.exit, ended.stderr]).toEqual([0, ""]);
+  expect(settingsOf(doctl.userData[0])).toStartWith("A=b\r\n\r\nhttps_proxy=http://10.0.0.1\r\n");
+});
+
+test("it finds its parts wherever CDPATH leads", async () => {
+  mkdirSync(join(folder, "elsewhere/scripts"), { recursive: true });
+  const child = Bun.spawn(["sh", "scripts/manage_pool.sh", "add", "1", "--env-file", envFile], {
+    cwd: projectFile("."),
+    env: {
+      PATH: "/usr/bin:/bin",
+      CDPATH: join(folder, "elsewhere"),
+      FOLD_RELEASES: "https://example.invalid",
+      ...doctl.env,
+    },
+    stderr: "pipe",
+    stdout: "ignore",
+  });
+  expect([await child.stderr.text(), await child.exited]).toEqual(["", 0]);
+  expect(doctl.droplets).toHaveLength(1);
+});
+
+test("doctl stops half-way: what there is is listed, and how to go on", async () => {
+  doctl.let("most", 2);
+  const ended = await spawn("--count", "5");
+  const names = doctl.droplets.map((line) => line.split(" ")[1] ?? "none");
+  expect(names).toHaveLength(2);
+  for (const name of names) expect(ended.stderr).toContain(name);
+  expect(ended.stderr).toContain("exceed your droplet limit");
+  expect(ended.stderr).toContain("spawn_workers.sh: doctl made 2 of 5 droplets\nhint: they work and cost");
+  expect(ended.stderr).toContain("the same command again would make 5 more");
+  expect(ended.exit).toBe(3);
+});
+
+test("doctl makes none: told so", async () => {
+  doctl.setDroplets(["410001 fold-worker-a active fold-worker"]);
+  doctl.let("most", 1);
+  const ended = await spawn("--count", "2");
+  expect(ended.stderr).toContain(
+    "doctl could not make the droplets\nhint: what doctl says stands above; none was made\n",
+  );
+  expect([ended.exit, doctl.droplets.length]).toEqual([1, 1]);
+});
+
+test("doctl stops half-way through inputs: those without a droplet are named", async () => {
+  doctl.let("most", 1);
+  const ended = await spawn("--mode", "cloud-worker", "--input", "a.txt", "--input", "b c.txt", "--input", "d.txt");
+  expect(ended.stderr).toContain("\nnone for b c.txt\nnone for d.txt\nspawn_workers.sh: doctl made 1 of 3 droplets\n");
+  expect(ended.stderr).not.toContain("none for a.txt");
+  expect(ended.exit).toBe(3);
 });
 
 test("no doctl, no env file, doctl refuses", async () => {
@@ -214,18 +274,68 @@ test.each(removals)("remove %j", async (args, left) => {
 test("what is removed is shut down first, so that its job is given back; unless it hangs, or --now", async () => {
   doctl.setDroplets(droplets);
   await pool("remove", "410001");
-  const actions = () =>
-    doctl.calls
-      .filter(([, what, verb]) => what !== "droplet" || verb !== "list")
-      .map((call) => call.slice(1, 4).join(" "));
-  expect(actions()).toEqual(["droplet-action shutdown 410001", "droplet delete 410001"]);
+  const actions = () => doctl.calls.map((call) => call.slice(2, call[2] === "list" ? 3 : 4).join(" "));
+  // That it is asked to does not mean that it is off.
+  expect(actions()).toEqual(["list", "shutdown 410001", "list", "list", "delete 410001"]);
   await pool("remove", "--now", "410003");
-  expect(actions().slice(2)).toEqual(["droplet delete 410003"]);
+  expect(actions().slice(5)).toEqual(["list", "delete 410003"]);
+  doctl.setDroplets(droplets);
+  // All are asked before the first is waited for.
+  await pool("remove", "410001", "410003");
+  expect(actions().slice(7, 10)).toEqual(["list", "shutdown 410001", "shutdown 410003"]);
+  expect(ids()).toEqual([410002, 410004, 410005]);
   doctl.setDroplets(droplets);
   doctl.let("hangs");
   const ended = await pool("remove", "410001");
   expect(ended.stderr).toContain("fold-worker-a does not shut down; it is deleted all the same");
   expect(ids()).not.toContain(410001);
+});
+
+test("a droplet that is asked to shut down and does not is removed in the end", async () => {
+  doctl.setDroplets(droplets);
+  doctl.let("deaf");
+  const ended = await pool("remove", "410001");
+  expect(ended.stderr).toBe("manage_pool.sh: fold-worker-a is still on; it is deleted all the same\n");
+  expect([ended.exit, ids()]).toEqual([0, [410002, 410003, 410004, 410005]]);
+});
+
+test("Ctrl-C while droplets shut down, or are made: told how to see what there is", async () => {
+  doctl.setDroplets(droplets);
+  doctl.let("deaf");
+  // It stands still when it is told to change something.
+  const slow = join(doctl.folder, "slow");
+  writeFileSync(
+    slow,
+    `#!/bin/sh\ncase "$3" in shutdown|create) : >'${slow}-now'; exec sleep 600 ;; esac\nexec '${doctl.path}' "$@"\n`,
+    {
+      mode: 0o755,
+    },
+  );
+  for (const args of [
+    ["remove", "410001"],
+    ["add", "1", "--env-file", envFile],
+  ]) {
+    rmSync(`${slow}-now`, { force: true });
+    const child = Bun.spawn(["setsid", "sh", projectFile("scripts/manage_pool.sh"), ...args], {
+      env: { PATH: "/usr/bin:/bin", FOLD_RELEASES: "https://example.invalid", ...doctl.env, DOCTL: slow },
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    while (!existsSync(`${slow}-now`)) await Bun.sleep(10);
+    // A terminal's Ctrl-C goes to the whole group.
+    process.kill(-child.pid, "SIGINT");
+    expect(await child.stderr.text()).toContain("stopped\nhint: `manage_pool.sh list --pool fold-worker` tells");
+    expect(await child.exited).toBe(130);
+  }
+  expect(ids()).toContain(410001);
+});
+
+test("one that cannot be deleted does not keep the others", async () => {
+  doctl.setDroplets(droplets);
+  doctl.let("keeps", 410001);
+  const ended = await pool("remove", "--all");
+  expect(ended.stderr).toContain("manage_pool.sh: doctl could not delete fold-worker-a\nhint: ");
+  expect([ended.exit, ids()]).toEqual([1, [410001, 410004]]);
 });
 
 test("nothing outside of the pool is ever removed", async () => {
@@ -267,6 +377,7 @@ test.each([
   [["add"]],
   [["add", "x"]],
   [["resize"]],
+  [["resize", "010"]],
   [["list", "x"]],
   [["list", "--pool", "A B"]],
   [["list", "--pool"]],

@@ -25,19 +25,35 @@ case "$1 $2 $3" in
       esac
       shift
     done
+    made=""
     for name in $names; do
+      if [ -e "$state/most" ] && [ "$(wc -l <"$state/droplets")" -ge "$(cat "$state/most")" ]; then
+        echo "Error: POST droplets: 422 this will exceed your droplet limit" >&2
+        exit 1
+      fi
       number=$(($(cat "$state/last") + 1))
       echo "$number" >"$state/last"
       echo "$number $name active $tag" >>"$state/droplets"
-      echo "$number    $name    new"
+      made="$made$number    $name    new\\n"
     done
+    printf "$made"
     ;;
-  "compute droplet list") awk -v tag="$5" '$4 == tag { print $1 "    " $2 "    " $3 }' "$state/droplets" ;;
+  "compute droplet list")
+    awk -v tag="$5" '$4 == tag { print $1 "    " $2 "    " $3 }' "$state/droplets"
+    # Who has asked a droplet to shut down sees it on for a while.
+    asked=" $(tr '\\n' ' ' <"$state/asked")"
+    awk -v asked="$asked" 'index(asked, " " $1 " ") { $3 = "off" } { print }' "$state/droplets" >"$state/rest"
+    mv "$state/rest" "$state/droplets"
+    ;;
   "compute droplet delete")
+    if [ -e "$state/keeps" ] && [ "$(cat "$state/keeps")" = "$4" ]; then echo "Error: 500" >&2; exit 1; fi
     awk -v id="$4" '$1 != id' "$state/droplets" >"$state/rest"
     mv "$state/rest" "$state/droplets"
     ;;
-  "compute droplet-action shutdown") if [ -e "$state/hangs" ]; then exit 1; fi ;;
+  "compute droplet-action shutdown")
+    if [ -e "$state/hangs" ]; then exit 1; fi
+    if [ ! -e "$state/deaf" ]; then echo "$4" >>"$state/asked"; fi
+    ;;
   *) echo "Error: unknown command" >&2; exit 1 ;;
 esac
 `;
@@ -56,7 +72,7 @@ export class FakeDoctl {
 
   /** The environment that makes the scripts call it. */
   get env(): Record<string, string> {
-    return { DOCTL: this.path, FAKE_DOCTL: this.folder };
+    return { DOCTL: this.path, FAKE_DOCTL: this.folder, FOLD_PAUSE: "0" };
   }
 
   /** Lines "ID NAME STATUS TAG". */
@@ -81,12 +97,16 @@ export class FakeDoctl {
   }
 
   setDroplets(lines: readonly string[]): void {
+    writeFileSync(join(this.folder, "asked"), "");
     writeFileSync(join(this.folder, "droplets"), lines.map((line) => `${line}\n`).join(""));
   }
 
-  /** Lets what follows fail: "refuse" every call, or "hangs" for shutdowns. */
-  let(what: "refuse" | "hangs"): void {
-    writeFileSync(join(this.folder, what), "");
+  /**
+   * Lets what follows fail: "refuse" every call, "hangs" for shutdowns, "deaf" for droplets that go on all the same;
+   * with a number, "most" droplets that there may be, or one that it "keeps".
+   */
+  let(what: "refuse" | "hangs" | "deaf" | "most" | "keeps", number = 0): void {
+    writeFileSync(join(this.folder, what), `${number}\n`);
   }
 
   /** A file that it has written, empty where there is none. */
