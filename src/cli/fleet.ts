@@ -1,6 +1,7 @@
 // How many droplets of which size fold a text in a wanted time, and what they cost.
 import { FoldError } from "../errors.ts";
 import { budgetOf, need_bytes, threadsThatFit } from "../jobs/memory.ts";
+import { version } from "../version.ts";
 import type { DropletSize, PriceTable } from "./prices.ts";
 import { formatBytes, formatCounted, formatDuration, formatTable } from "./text.ts";
 
@@ -19,6 +20,8 @@ const SHARDS_PER_DROPLET = 4;
 const MOST_SHARE_OF_PREPARING = 0.05;
 /** scripts/spawn_workers.sh starts no more. */
 const MOST_DROPLETS = 100;
+/** Droplets are paid by the second, but none costs less. */
+const LEAST_DOLLARS = 0.01;
 /** The system, the program, a cache of texts. */
 const DISK_FOR_OTHERS_GB = 8;
 
@@ -44,7 +47,7 @@ export interface FleetPlan {
   /** What a worker takes of a droplet's memory. */
   readonly budget_bytes: number;
   readonly elapsed_ms: number;
-  /** Hours that are paid for, each droplet's last one as a whole. */
+  /** How long each droplet is paid for, if it is removed as soon as all is done. */
   readonly hours: number;
   readonly dollars: number;
   readonly price_hourly: number;
@@ -90,7 +93,8 @@ function planWith(size: DropletSize, work: FleetWork, wanted_ms: number): FleetP
   let droplets = 1;
   while (droplets < MOST_DROPLETS && timesOf(droplets).elapsed_ms > wanted_ms) droplets++;
   const { shards, elapsed_ms } = timesOf(droplets);
-  const hours = Math.max(1, Math.ceil(elapsed_ms / HOUR_MS));
+  const hours = elapsed_ms / HOUR_MS;
+  const cents = droplets * Math.max(LEAST_DOLLARS, hours * size.price_hourly) * 100;
   return {
     droplets,
     size: size.slug,
@@ -100,8 +104,9 @@ function planWith(size: DropletSize, work: FleetWork, wanted_ms: number): FleetP
     need_bytes: needed,
     budget_bytes,
     elapsed_ms: Math.round(elapsed_ms),
-    hours,
-    dollars: Math.ceil(droplets * hours * size.price_hourly * 100) / 100,
+    hours: Math.round(hours * 1000) / 1000,
+    // Seven times a cent is a little more than seven cents, to a computer.
+    dollars: Math.ceil(cents - 1e-6) / 100,
     price_hourly: size.price_hourly,
     is_in_time: elapsed_ms <= wanted_ms,
   };
@@ -120,24 +125,26 @@ export function fleetLines(
   path: string,
   program: string,
 ): string[] {
-  const { droplets, size, threads, shards, hours, price_hourly } = plan;
+  const { droplets, size, threads, shards, price_hourly } = plan;
   const late = plan.is_in_time ? "" : `, the fastest that ${MOST_DROPLETS} droplets at most can do`;
   const workers = `${formatCounted(threads, "thread")} on ${formatCounted(plan.vcpus, "vCPU")}`;
   const memory = `about ${formatBytes(plan.need_bytes)} of the ${formatBytes(plan.budget_bytes)} that a worker takes`;
-  const sum = `${formatCounted(droplets, "droplet")} for ${formatCounted(hours, "hour")} at $${price_hourly}`;
+  const duration = formatDuration(plan.elapsed_ms);
+  const sum = `${formatCounted(droplets, "droplet")} for ${duration} at $${price_hourly} an hour, at least $${LEAST_DOLLARS} each`;
   const facts = [
     ["fleet", `${formatCounted(droplets, "droplet")} ${size}, each with ${workers}; ${formatCounted(shards, "shard")}`],
     ["memory", memory],
-    ["time", `about ${formatDuration(plan.elapsed_ms)}, if a vCPU is as fast as a thread here${late}`],
+    ["time", `about ${duration}, if a vCPU is as fast as a thread here${late}`],
     ["cost", `about $${plan.dollars.toFixed(2)}: ${sum}`],
     ["prices", `of ${date}: ${source}`],
   ];
   // A path that a shell would take apart is quoted.
   const shown = /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+  const releases = version.releases === null ? "" : ` --releases ${version.releases}`;
   return [
     ...formatTable(facts).map((line) => `  ${line}`),
     "",
     `  ${program} submit ${shown}${shards > 1 ? ` --shards ${shards}` : ""}`,
-    `  scripts/spawn_workers.sh --count ${droplets} --size ${size} --env-file worker.env`,
+    `  scripts/spawn_workers.sh --count ${droplets} --size ${size} --env-file worker.env${releases}`,
   ];
 }

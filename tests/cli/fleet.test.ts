@@ -20,8 +20,12 @@ const tableOf = (...sizes: DropletSize[]) => ({ source: "test", date: "2026-01-0
 const book: FleetWork = { text_bytes: 1e6, prepare_ms: 1000, walk_ms: 10 * HOUR_MS, archive_bytes: 1e9 };
 
 test("a text that is done within the hour takes one droplet, the cheapest that holds it, and no shards", () => {
-  const plan = planFleet({ ...book, walk_ms: 60_000 }, tableOf(large, small), HOUR_MS);
-  expect(plan).toMatchObject({ droplets: 1, size: "small", shards: 1, hours: 1, dollars: 0.01, is_in_time: true });
+  const plan = planFleet({ ...book, walk_ms: HOUR_MS / 2 }, tableOf(large, small), HOUR_MS);
+  expect(plan).toMatchObject({ droplets: 1, size: "small", shards: 1, dollars: 0.01, is_in_time: true });
+  // Half an hour and two fifths of it, a second of preparing, and the start.
+  expect(plan.hours).toBeCloseTo((1800 * 1.4 + 1 + 120) / 3600, 3);
+  // Of what costs the same, a cent, the faster.
+  expect(planFleet({ ...book, walk_ms: 60_000 }, tableOf(small, large), HOUR_MS).size).toBe("large");
 });
 
 test("as many droplets as the time asks for, in shards that are several a droplet", () => {
@@ -29,11 +33,25 @@ test("as many droplets as the time asks for, in shards that are several a drople
   // 10 h x 1.4 for the archive x 1.1 for uneven shards, in what an hour leaves after the start.
   expect(plan.droplets).toBeGreaterThanOrEqual(15);
   expect(plan.droplets).toBeLessThanOrEqual(18);
-  expect(plan).toMatchObject({ shards: plan.droplets * 4, hours: 1, is_in_time: true });
-  expect(plan.dollars).toBeCloseTo(plan.droplets * 0.01, 9);
+  expect(plan).toMatchObject({ shards: plan.droplets * 4, is_in_time: true });
+  // Each less than an hour, and so less than a cent: which is the least that a droplet costs.
+  expect(plan.dollars).toBe(plan.droplets / 100);
   expect(plan.elapsed_ms).toBeLessThanOrEqual(HOUR_MS);
   const relaxed = planFleet(book, tableOf(small), 20 * HOUR_MS);
-  expect(relaxed).toMatchObject({ droplets: 1, shards: 1, hours: 15, dollars: 0.15 });
+  expect(relaxed).toMatchObject({ droplets: 1, shards: 1, dollars: 0.15 });
+  expect(relaxed.hours).toBeCloseTo(14.03, 2);
+});
+
+test("droplets are paid by the second; a sum of cents has no cent too many", () => {
+  // Half an hour at ten dollars an hour.
+  const dear = { ...small, price_hourly: 10 };
+  const plan = planFleet({ ...book, walk_ms: HOUR_MS / 2.8 }, tableOf(dear), HOUR_MS);
+  expect(plan.hours).toBeCloseTo(0.534, 3);
+  expect(plan.dollars).toBeCloseTo(plan.hours * 10, 1);
+  const dollars = Array.from({ length: 40 }, (_, i) =>
+    planFleet({ ...book, walk_ms: i * HOUR_MS }, tableOf(small), HOUR_MS),
+  );
+  for (const { droplets, ...one } of dollars) expect(one.dollars).toBe(droplets / 100);
 });
 
 test("one droplet fewer would be late", () => {
@@ -94,11 +112,13 @@ test("fold estimate --fleet with doctl's prices", async () => {
   const ended = await call(["estimate", samplePath, "--fleet", "--prices", path, "--json"]);
   const { fleet, orthos } = JSON.parse(ended.stdout);
   expect(orthos).toBe(54_755);
-  expect(fleet).toMatchObject({ droplets: 1, size: "small", shards: 1, hours: 1, dollars: 0.01, price_hourly: 0.01 });
+  expect(fleet).toMatchObject({ droplets: 1, size: "small", shards: 1, dollars: 0.01, price_hourly: 0.01 });
   expect(fleet.prices.source).toBe(path);
   const told = await call(["estimate", samplePath, "--fleet", "--prices", path, "--hours", "2"]);
   expect(told.stdout).toContain("fleet   1 droplet small, each with 1 thread on 1 vCPU; 1 shard\n");
-  expect(told.stdout).toContain("cost    about $0.01: 1 droplet for 1 hour at $0.01\n");
+  expect(told.stdout).toMatch(
+    /cost {4}about \$0\.01: 1 droplet for [\w ]+ at \$0\.01 an hour, at least \$0\.01 each\n/,
+  );
   expect(told.stdout).toEndWith(
     `fold submit ${samplePath}\n  scripts/spawn_workers.sh --count 1 --size small --env-file worker.env\n`,
   );
