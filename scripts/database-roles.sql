@@ -5,6 +5,9 @@
 --   psql "$DATABASE_URL" -c '\password fold_worker'
 --
 -- Then give workers a DATABASE_URL with that role; the owner's is needed for `fold db migrate` alone.
+-- All of it or nothing, and at once: workers that are at work must not find themselves without a right in between.
+\set ON_ERROR_STOP on
+begin;
 select format('create role %I login', :'role')
 where not exists (select from pg_roles where rolname = :'role') \gexec
 
@@ -19,3 +22,4 @@ grant usage on sequence jobs_position_seq to :"role";
 grant execute on function claim_job(text, uuid, uuid, bigint, bigint, boolean, text, text) to :"role";
 -- To see whether the tables are those that the program knows.
 grant select on fold_migrations to :"role";
+commit;

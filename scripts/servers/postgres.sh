@@ -37,17 +37,17 @@ install_server() {
   fi
   say "installing postgresql"
   # Debian's package would start a server of its own.
-  local policy=/usr/sbin/policy-rc.d made=
+  local policy=/usr/sbin/policy-rc.d
   if [ ! -e $policy ]; then
+    # Left behind, it would keep whatever is installed later from being started, too.
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
     printf '#!/bin/sh\nexit 101\n' >$policy
     chmod 755 $policy
-    made=yes
   fi
   local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
   local status=0
   "${apt[@]}" install -y --no-install-recommends postgresql >&2 ||
     { "${apt[@]}" update >&2 && "${apt[@]}" install -y --no-install-recommends postgresql >&2; } || status=$?
-  [ -z "$made" ] || rm -f $policy
   [ $status -eq 0 ] || die "apt-get could not install postgresql"
 }
 
@@ -111,6 +111,8 @@ full_page_writes = off
 max_connections = 200
 CONF
   make_certificate
+  # Whoever reaches the socket in there is let in without a password.
+  chmod 700 "$dir"
   [ "$(id -u)" -ne 0 ] || chown -R postgres:postgres "$dir"
   touch "$dir/data/made"
 }

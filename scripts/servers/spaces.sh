@@ -179,18 +179,20 @@ export DO_SPACES_ENDPOINT=http://127.0.0.1:$1
 export DO_SPACES_REGION=us-east-1
 export DO_SPACES_ACCESS_KEY=$access
 export DO_SPACES_SECRET_KEY=$secret
-export SPACES_DIR=$dir
+export SPACES_DIR=${dir@Q}
 END
 }
 
 start_all() {
-  local port fsid osd
+  local port fsid osd release
   mkdir -p "$dir"/{mon,osd,rgw,log,crash,run}
   chmod 700 "$dir"
   port=$(free_ports)
   fsid=$(cat /proc/sys/kernel/random/uuid)
   write_conf "$port" "$fsid"
-  logged monmaptool --create --clobber --fsid "$fsid" --set-min-mon-release pacific \
+  # Its own release, "ceph version 16.2.15 (...) pacific (stable)": a monitor stops that finds a much older one there.
+  release=$(ceph-mon --version | awk '{ print $5 }')
+  logged monmaptool --create --clobber --fsid "$fsid" --set-min-mon-release "$release" \
     --addv a "[v2:127.0.0.1:$((port + 1))]" "$dir/monmap"
   logged ceph-mon -c "$conf" -i a --mkfs --monmap "$dir/monmap"
   start mon ceph-mon -i a

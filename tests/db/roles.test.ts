@@ -34,6 +34,19 @@ if (!psql.success) throw new Error(psql.stderr.toString());
 
 const database = await connect(Object.assign(new URL(url), { username: role, password }).href);
 
+test("the script changes all that it should or nothing, and says so", async () => {
+  const name = `fold_bare_${crypto.randomUUID().slice(0, 8)}`;
+  await asOwner((sql) => sql.unsafe(`create database ${name}`));
+  const other = `${name}_role`;
+  const bare = Object.assign(new URL(url), { pathname: `/${name}` }).href;
+  // As its first lines say it is called.
+  const ended = Bun.spawnSync(["psql", bare, "-v", `role=${other}`, "-f", script]);
+  expect(ended.exitCode).not.toBe(0);
+  expect(ended.stderr.toString()).toContain('relation "jobs" does not exist');
+  expect(await asOwner((sql) => sql`select from pg_roles where rolname = ${other}`)).toHaveLength(0);
+  await asOwner((sql) => sql.unsafe(`drop database ${name}`));
+});
+
 test("every statement of a worker", async () => {
   expect((await serverOf(database)).user).toBe(role);
   await checkSchema(database);

@@ -1,6 +1,6 @@
 // The starter of a throw-away server: once started it is found again, and it ends when it is told to.
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { serverOf } from "../../src/db/server.ts";
 import { connect } from "../support/database.ts";
@@ -20,6 +20,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+chmodSync(folder, 0o755);
 test("up, up again, down, down again, and up with the same data", async () => {
   const first = await starter("up");
   expect([first.exit, first.stdout]).toEqual([
@@ -27,6 +28,8 @@ test("up, up again, down, down again, and up with the same data", async () => {
     expect.stringMatching(/^export DATABASE_URL=postgres:\/\/fold:[0-9a-f]{32}@127\.0\.0\.1:\d+\/postgres\n$/),
   ]);
   expect(await starter("up")).toEqual(first);
+  // Its socket asks for no password.
+  expect(statSync(folder).mode & 0o077).toBe(0);
   const url = first.stdout.trim().replace("export DATABASE_URL=", "");
   const database = await connect(url, { max: 1 });
   expect((await serverOf(database)).version).toMatch(/^\d+/);
