@@ -13,7 +13,7 @@ export function releaseNotes(tag: string, changes: readonly string[], releases =
 ## Install
 
 \`\`\`sh
-curl -fsSL ${releases}/download/${tag}/install.sh | sh
+curl -fsSL ${releases}/download/${tag}/install.sh | sh -s -- --version ${tag.slice(1)}
 \`\`\`
 
 It is installed as \`orthofold\`. Who has it already: \`orthofold upgrade\`, and \`orthofold upgrade --rollback\` for the way back.

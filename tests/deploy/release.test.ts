@@ -13,6 +13,7 @@ const read = (path: string) => Bun.file(projectFile(path)).text();
 interface Step {
   readonly run?: string;
   readonly uses?: string;
+  readonly with?: { readonly path?: string };
 }
 interface Workflow {
   readonly permissions: unknown;
@@ -52,7 +53,9 @@ test("the notes name the commits since the tag before", () => {
   expect(() => changesBefore("v9.9.9", folder)).toThrow("git knows no tag v9.9.9");
   const notes = releaseNotes("v0.2.0", ["Fourth"], "https://example.invalid/releases");
   expect(notes).toContain("- Fourth\n");
-  expect(notes).toContain("curl -fsSL https://example.invalid/releases/download/v0.2.0/install.sh | sh\n");
+  // Of this release, also when it is not the latest one.
+  const install = "curl -fsSL https://example.invalid/releases/download/v0.2.0/install.sh | sh -s -- --version 0.2.0\n";
+  expect(notes).toContain(install);
 });
 
 test("a tag that is not the version is refused", () => {
@@ -88,6 +91,21 @@ test("every target is tried on a system of its own before it is published", asyn
   );
   expect(tried.sort()).toEqual(targets.sort());
   expect(jobs.publish.needs).toEqual(["test", "try", "try-musl"]);
+});
+
+test("what is built gets to where it is tried, and to where users look for it", async () => {
+  const { jobs } = await workflow("release.yml");
+  const stepsOf = (job: string) => jobs[job].steps ?? [];
+  const handed = stepsOf("build").find(({ uses = "" }) => uses.startsWith("actions/upload-artifact"))?.with?.path ?? "";
+  const published = stepsOf("publish")
+    .map(({ run = "" }) => run)
+    .join("\n");
+  const matches = (patterns: string, name: string) =>
+    patterns.split(/\s+/).some((pattern) => pattern !== "*" && new Bun.Glob(pattern).match(name));
+  for (const name of ["fold-linux-x64.gz", "fold-windows-x64.zip", "SHA256SUMS", "install.sh", "worker.sh"]) {
+    expect([name, matches(handed, `dist/release/${name}`), matches(published, name)]).toEqual([name, true, true]);
+  }
+  expect(handed.split("\n")).toContain("notes.md");
 });
 
 test("install.sh asks for nothing but what is built", async () => {
