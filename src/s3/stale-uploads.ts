@@ -3,14 +3,14 @@ import type { CallOptions, Place } from "./place.ts";
 import { damaged, S3Error } from "./s3-error.ts";
 
 /** A multipart upload that was begun and neither finished nor thrown away. */
-interface OpenUpload {
+export interface OpenUpload {
   readonly key: string;
   readonly id: string;
   readonly begun_ms: number;
 }
 
 /** The open uploads of a bucket whose keys start with a prefix, a page at a time. */
-async function* openUploads(
+export async function* openUploads(
   { connection, bucket }: Place,
   prefix: string,
   { signal }: CallOptions = {},
