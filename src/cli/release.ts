@@ -33,7 +33,7 @@ export class Release {
    * @param wanted a version; null for the latest
    * @param target the kind of machine, as builds are named
    * @throws FoldError `usage` for an address that is none, `not_found` where the release or its build for the target
-   * is missing, `refused` or `failed` where the server does not answer as it should
+   * is missing, `corrupt` for checksums that are none, `refused` or `failed` where the server does not answer as it should
    */
   static async open(releases: string | null, wanted: string | null, target: string, signal: AbortSignal) {
     const base = `${checkedAddress(releases)}/${wanted === null ? "latest/download" : `download/v${wanted}`}`;

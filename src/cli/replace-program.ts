@@ -29,7 +29,11 @@ export function hasPrevious(path: string): boolean {
   return existsSync(previousOf(path));
 }
 
-/** What tells a program from another that takes its place later. */
+/**
+ * What tells a program from another that takes its place later.
+ *
+ * @throws FoldError `not_found` or `unreadable`
+ */
 export function identityOf(path: string): string {
   try {
     const { dev, ino, size, mtimeMs } = statSync(path);
@@ -95,7 +99,12 @@ export function replaceProgram(path: string, program: string, folder: string, wa
   });
 }
 
-/** Puts the kept program back in its place, and keeps the one that was there; the rest as above. */
+/**
+ * Puts the kept program back in its place, and keeps the one that was there.
+ *
+ * @param was as above
+ * @throws FoldError `conflict` as above
+ */
 export function bringBack(path: string, folder: string, was: string): void {
   changePlaces(path, was, () => {
     const [program, old] = [join(folder, "program"), join(folder, "old")];

@@ -103,6 +103,7 @@ function startDroplet(script: readonly string[], env: Record<string, string> = {
       FOLD_RUN_AS: "",
       FOLD_PAUSE: "0",
       FOLD_POWER_OFF: off,
+      FOLD_SYSTEMD: join(home, "none"),
       ...env,
     },
     stdin: "ignore",

@@ -61,6 +61,7 @@ test("a job that was submitted is worked off by a droplet's user-data", async ()
       FOLD_RUN_AS: "",
       FOLD_PAUSE: "0",
       FOLD_POWER_OFF: join(home, "fake-poweroff"),
+      FOLD_SYSTEMD: join(home, "none"),
     },
     stdin: "ignore",
     stdout: "pipe",
