@@ -155,6 +155,20 @@ describe("fold collect", () => {
     expect(readdirSync(folder).filter((name) => !name.endsWith(".lock"))).toEqual([]);
   });
 
+  test("two at once on two machines: each archive stays once, and both make the same one", async () => {
+    await alone.clear();
+    await collections.upload("a", "b", "a", "b");
+    const args = ["--upload", "union", "--remove-duplicates"];
+    const ended = await Promise.all(["left", "right"].map((machine) => collections.collectOn(machine, ...args)));
+    expect(ended.map(({ exit, stderr }) => [exit, stderr])).toEqual([
+      [0, ""],
+      [0, ""],
+    ]);
+    expect(new Set(ended.map(({ end }) => end.merged.tar_sha256)).size).toBe(1);
+    await collections.collect("--remove-duplicates");
+    expect((await alone.archives()).map(({ facts }) => facts.name)).toEqual(["a", "b", "union"]);
+  });
+
   test("what is in the way is told before anything is fetched", async () => {
     await alone.clear();
     await collections.upload("a");
