@@ -1,9 +1,12 @@
 // What the workers of one machine know of each other, without a server of jobs: who has done what, and what a process that
 // was killed between two steps has left.
+import { Database } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { describeArchive } from "../../src/storage/describe-archive.ts";
+import { ProcessLock } from "../../src/storage/spaces/process-lock.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 import { claim, finish, wanted } from "./place.ts";
 import { SpacesPlace } from "./spaces-place.ts";
 
@@ -75,6 +78,22 @@ test("a folder that a killed process has left where the next attempt begins is i
   expect([other.number, await second.listChunks(other)]).toEqual([2, []]);
   await finish(second, other);
   await finish(first, attempt);
+});
+
+test("who has just opened the file of a lock that is released does not hold another one than the next", async () => {
+  const path = join(temporaryFolder(), "one.lock");
+  const first = (await ProcessLock.take(path))!;
+  expect([await ProcessLock.take(path), await ProcessLock.isHeld(path)]).toEqual([null, true]);
+  const other = new Database(path);
+  first.release();
+  expect(await ProcessLock.isHeld(path)).toBe(false);
+  const next = (await ProcessLock.take(path))!;
+  other.run("pragma busy_timeout = 0");
+  expect(() => other.run("begin exclusive")).toThrow("database is locked");
+  next.release();
+  other.run("begin exclusive");
+  expect(await ProcessLock.isHeld(path)).toBe(true);
+  other.close();
 });
 
 test("of many archives of one name each is found by its number, also beside texts that have a number of their own", async () => {

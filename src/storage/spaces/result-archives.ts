@@ -106,6 +106,7 @@ export class ResultArchives {
         try {
           found.push(await this.withFacts(object));
         } catch (error) {
+          // What is no archive is not listed.
           if (!isUnusable(error)) throw error;
         }
       }
