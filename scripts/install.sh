@@ -198,7 +198,7 @@ try_it() {
     case "$answer" in
       *"ermission denied"*) fail "$folder does not let programs run" "it may be mounted with noexec: give another --prefix" ;;
     esac
-    fail "the program for $target does not run here: $(printf '%s' "$answer" | tail -n 1)" "try another --target; builds for musl need libstdc++"
+    fail "the program for $target does not run here: $(printf '%s' "$answer" | tail -n 1)" "try another --target; builds for musl need libstdc++: apk add libstdc++"
   fi
   case "$answer" in "fold "*) ;; *) fail "the download is no fold: it answers $answer" "check FOLD_RELEASES" ;; esac
 }

@@ -5,6 +5,7 @@ import { FoldError } from "../../errors.ts";
 import { Bucket } from "../../s3/bucket.ts";
 import { Cache } from "../../s3/cache.ts";
 import { Connection } from "../../s3/connection.ts";
+import { mayBeThere } from "../may-be-there.ts";
 import type { CloudConfig } from "./cloud-config.ts";
 
 /** The database and the buckets of a fleet, opened when they are first needed. */
@@ -70,15 +71,5 @@ export class CloudParts {
     // One that could not be opened has nothing to close.
     const database = await this.opened?.catch(() => null);
     await database?.close();
-  }
-}
-
-/** A key that may not look at a bucket may still be good for the objects in it. */
-async function mayBeThere(bucket: Bucket): Promise<boolean> {
-  try {
-    return await bucket.exists();
-  } catch (error) {
-    if (error instanceof FoldError && error.code === "refused") return true;
-    throw error;
   }
 }

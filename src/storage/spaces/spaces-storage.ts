@@ -4,6 +4,7 @@ import { Bucket } from "../../s3/bucket.ts";
 import { Cache } from "../../s3/cache.ts";
 import { Connection, type S3Options } from "../../s3/connection.ts";
 import { describeDecoded } from "../describe-archive.ts";
+import { mayBeThere } from "../may-be-there.ts";
 import type { ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
 import { listChunks, readBytes, readChunk, sourcePath, spillChunk } from "./attempt-files.ts";
@@ -16,7 +17,7 @@ import { MachineState } from "./machine-state.ts";
 import type { ProcessLock } from "./process-lock.ts";
 import { inTurns, ResultArchives } from "./result-archives.ts";
 import type { SpacesConfig } from "./spaces-config.ts";
-import { mayBeThere, Unanswered } from "./unanswered.ts";
+import { Unanswered } from "./unanswered.ts";
 
 /** An archive that an attempt has handed over. */
 interface Written {

@@ -1,5 +1,6 @@
 import { FoldError } from "../../errors.ts";
 import type { Bucket } from "../../s3/bucket.ts";
+import { mayBeThere } from "../may-be-there.ts";
 
 /** With the pauses that workers make in between, some minutes. */
 const MOST = 10;
@@ -33,16 +34,6 @@ export class Unanswered {
       const hint = "the object or the right to it may be broken: look at it with another program; nothing done is lost";
       throw new FoldError("failed", message, hint, error);
     }
-  }
-}
-
-/** Whether a bucket is there. A key that may not look at it may still be good for the objects in it. */
-export async function mayBeThere(bucket: Bucket): Promise<boolean> {
-  try {
-    return await bucket.exists();
-  } catch (error) {
-    if (error instanceof FoldError && error.code === "refused") return true;
-    throw error;
   }
 }
 
