@@ -1,4 +1,4 @@
-import type { Database } from "./database.ts";
+import type { Client, Database } from "./database.ts";
 import { isId } from "./leases.ts";
 import type { FailureRow, JobOptions, JobRow, JobStatus, JobType } from "./rows.ts";
 
@@ -40,41 +40,41 @@ interface Result {
 /** One page of jobs, in the order of their submission. */
 export async function listJobs(database: Database, wanted: JobsWanted = {}): Promise<JobRow[]> {
   const { statuses = ["pending", "processing", "failed"], after = 0, limit = PAGE_ROWS } = wanted;
-  return await select(database, { statuses, after, limit, id: null });
+  const unfinished = statuses.filter((status) => status !== "completed").join(",");
+  const rows = await database.ask((sql) => {
+    const page = (which: Fragment) => sql`
+      (select * from jobs where position > ${after} and ${which} order by position limit ${limit})`;
+    // Each half by an index of its own.
+    return select(
+      sql,
+      sql`(select * from (
+        ${page(sql`status <> 'completed' and status = any (string_to_array(${unfinished}, ','))`)}
+        ${statuses.includes("completed") ? sql`union all ${page(sql`status = 'completed'`)}` : sql``}
+      ) halves order by position limit ${limit})`,
+    );
+  });
+  return rows.map(toJob);
 }
 
 /** One job, whatever its state; null when there is none of that id. */
 export async function getJob(database: Database, id: string): Promise<JobRow | null> {
   if (!isId(id)) return null;
-  const [job] = await select(database, { statuses: null, after: 0, limit: 1, id });
-  return job ?? null;
+  const [job] = await database.ask((sql) => select(sql, sql`(select * from jobs where id = ${id})`));
+  return job === undefined ? null : toJob(job);
 }
 
-interface Filter {
-  readonly statuses: readonly JobStatus[] | null;
-  readonly after: number;
-  readonly limit: number;
-  readonly id: string | null;
-}
+type Fragment = ReturnType<Client>;
 
-async function select(database: Database, { statuses, after, limit, id }: Filter): Promise<JobRow[]> {
-  const names = statuses === null ? null : statuses.join(",");
-  const unfinished = statuses !== null && !statuses.includes("completed");
-  const rows = await database.ask(
-    (sql) => sql<Result[]>`
-      select j.id, job_type, status, name, options, batch, size_bytes, input_path, position, j.attempt, retry_count,
-        floor(extract(epoch from created_at) * 1000)::bigint as created_ms,
-        floor(extract(epoch from started_at) * 1000)::bigint as started_ms,
-        floor(extract(epoch from completed_at) * 1000)::bigint as completed_ms,
-        j.worker_id, floor(extract(epoch from now() - l.heartbeat_at) * 1000)::bigint as heartbeat_age_ms,
-        l.progress_share, l.progress_orthos, error_code, error_message, error_hint
-      from jobs j left join job_locks l on l.job_id = j.id
-      where position > ${after} ${unfinished ? sql`and status <> 'completed'` : sql``}
-        and (${names}::text is null or status = any (string_to_array(${names}, ',')))
-        ${id === null ? sql`` : sql`and j.id = ${id}`}
-      order by position limit ${limit}`,
-  );
-  return rows.map(toJob);
+function select(sql: Client, jobs: Fragment) {
+  return sql<Result[]>`
+    select j.id, job_type, status, name, options, batch, size_bytes, input_path, position, j.attempt, retry_count,
+      floor(extract(epoch from created_at) * 1000)::bigint as created_ms,
+      floor(extract(epoch from started_at) * 1000)::bigint as started_ms,
+      floor(extract(epoch from completed_at) * 1000)::bigint as completed_ms,
+      j.worker_id, floor(extract(epoch from now() - l.heartbeat_at) * 1000)::bigint as heartbeat_age_ms,
+      l.progress_share, l.progress_orthos, error_code, error_message, error_hint
+    from ${jobs} j left join job_locks l on l.job_id = j.id
+    order by position`;
 }
 
 function toJob(row: Result): JobRow {

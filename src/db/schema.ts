@@ -70,7 +70,7 @@ export const jobs = pgTable(
     check("jobs_failed_with_reason", sql`${t.status} <> 'failed' or ${t.error_code} is not null`),
     check("jobs_counts", sql`${t.attempt} >= 0 and ${t.retry_count} >= 0 and ${t.size_bytes} >= 0`),
     check("jobs_options", optionsAre(t.options)),
-    check("jobs_option_values", optionsMakeSense(t.options)),
+    // What they hold is checked with the archive alone: whoever claims a job would pay for it with each change of it.
     check(
       "jobs_completed_well",
       sql`${t.status} <> 'completed' or (${t.attempt} >= 1 and ${t.started_at} is not null and ${t.error_code} is null)`,
@@ -85,11 +85,11 @@ export const jobs = pgTable(
         else ${t.inputs} is null and ${t.input_path_b} is null end`,
     ),
     uniqueIndex("jobs_dedupe_key").on(t.dedupe_key),
-    // Lists of all jobs go page by page, from one position to the next.
-    uniqueIndex("jobs_position").on(t.position),
     // The order in which jobs are claimed: texts before merges, then as they came.
     index("jobs_pending").on(sql`(${t.job_type} = 'archive_merge')`, t.position).where(sql`${t.status} = 'pending'`),
+    // Lists go page by page, from one position to the next. Two halves, so that a claim has no more indexes to write to.
     index("jobs_unfinished").on(t.position).where(sql`${t.status} <> 'completed'`),
+    index("jobs_completed").on(t.position).where(sql`${t.status} = 'completed'`),
     index("jobs_refused_merges").on(t.inputs).where(sql`${t.status} = 'failed' and ${t.job_type} = 'archive_merge'`),
   ],
 );
