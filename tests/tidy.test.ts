@@ -1,9 +1,8 @@
 // The rules of style that a program can check. Each is tried twice: on this project, where it must find nothing, and
 // on a planted one that breaks it (tidy/planted.ts), where it must find just that.
-import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { expect, test } from "bun:test";
+import { resolve } from "node:path";
+import { temporaryFolder } from "./support/temporary.ts";
 import { importRules } from "./tidy/imports.ts";
 import { nameRules } from "./tidy/names.ts";
 import { allowedLong, expected, plant } from "./tidy/planted.ts";
@@ -17,8 +16,7 @@ function rulesWith(allowed: Readonly<Record<string, string>>): readonly Rule[] {
 
 const project = await loadProject(resolve(import.meta.dir, ".."));
 
-const folder = mkdtempSync(join(tmpdir(), "fold-tidy-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 plant(folder);
 const planted = await loadProject(folder);
 

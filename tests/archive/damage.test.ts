@@ -3,8 +3,8 @@ import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FoldError } from "../../src/errors.ts";
-import { randomNumbers } from "../support/corpora.ts";
 import { foldText, readArchive } from "../support/folds.ts";
+import { randomNumbers } from "../support/random.ts";
 import { archiveInOneFrame, entriesOf, tarOfArchive } from "../support/tars.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 

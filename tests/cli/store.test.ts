@@ -6,11 +6,11 @@ import { Archive } from "../../src/archive/reader.ts";
 import { ArchiveWriter } from "../../src/archive/writer.ts";
 import { compressFrame } from "../../src/archive/zstd.ts";
 import { Store } from "../../src/store/store.ts";
-import { call, withFolder } from "../support/binary.ts";
+import { call } from "../support/binary.ts";
 import { foldText } from "../support/folds.ts";
 import { sampleText } from "../support/sample.ts";
 import { age, objectFiles, treeOf } from "../support/stores.ts";
-import { temporaryFolder } from "../support/temporary.ts";
+import { temporaryFolder, withFolder } from "../support/temporary.ts";
 
 const scratch = temporaryFolder();
 const archive = join(scratch, "log.tar.zst");

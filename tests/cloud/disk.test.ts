@@ -1,31 +1,27 @@
 // A machine whose disk is full: its worker says so and ends, and the job is done by another one.
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { report } from "../support/binary.ts";
-import { Fleet } from "../support/cloud-fleet.ts";
-import { newDatabase } from "../support/database.ts";
+import { Fleet } from "../support/fleet.ts";
 import { samplePath } from "../support/sample.ts";
 import { mountSmallDisk, unmount } from "../support/small-disk.ts";
-import { temporaryFolder } from "../support/temporary.ts";
 
 /** Three dimensions make the sample's archive one of half a megabyte. */
 const DEEP = ["--max-dims", "3"];
 const DISK_KB = 400;
 
-const folder = temporaryFolder();
-const fleet = await Fleet.make(folder, await newDatabase());
-afterAll(() => fleet.remove());
-
-mkdirSync(join(folder, "machines"));
-const small = join(folder, "machines", "small");
+const fleet = await Fleet.make();
+const small = fleet.diskOf("small");
 const isMounted = mountSmallDisk(small, DISK_KB);
+afterAll(async () => {
+  if (isMounted) unmount(small);
+  await fleet.remove();
+});
 
 test.skipIf(!isMounted)("a full disk puts no job aside (skipped where no small disk can be mounted)", async () => {
-  const whole = await report(["run", samplePath, ...DEEP, "--out", join(folder, "whole")]);
+  const whole = await report(["run", samplePath, ...DEEP, "--out", join(fleet.folder, "whole")]);
   await fleet.must(["submit", samplePath, ...DEEP, "--quiet"]);
   const { exit, stderr } = await fleet.worker({ machine: "small" }).ended;
-  unmount(small);
   expect(stderr).toContain("no space left on the device");
   expect(stderr).toContain("make room, then start the worker again");
   expect(exit).toBe(1);

@@ -1,36 +1,31 @@
 // What is collected from the buckets of a fleet, and what is not.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { CloudParts } from "../../src/storage/cloud/cloud-parts.ts";
+import type { Bucket } from "../../src/s3/bucket.ts";
+import { Connection } from "../../src/s3/connection.ts";
 import { collectGarbage, type GarbageOptions } from "../../src/storage/cloud/collect-garbage.ts";
-import { inputKey, newArchiveKey, partKey } from "../../src/storage/cloud/keys.ts";
-import { CloudPlace } from "../storage/cloud-place.ts";
+import { ARCHIVES, INPUTS, inputKey, JOBS, newArchiveKey, partKey } from "../../src/storage/cloud/keys.ts";
+import { type CloudPlace, CloudPlaces } from "../storage/cloud-place.ts";
 import { claim, failure, finish, publish } from "../storage/place.ts";
+import { keysOf, spaces } from "../support/spaces.ts";
 
 const HOUR_MS = 3_600_000;
+const places = new CloudPlaces();
 let place: CloudPlace;
-let cloud: CloudParts;
-
 beforeEach(async () => {
-  place = await CloudPlace.make();
-  cloud = new CloudParts(place.config);
+  place = await places.make();
 });
-
-afterEach(async () => {
-  await cloud.close();
-  await place.remove();
-});
+afterEach(() => place.remove());
 
 function collect(changes: Partial<GarbageOptions> = {}) {
-  return collectGarbage(cloud, { grace_ms: 0, inputs: false, dryRun: false, ...changes });
+  return collectGarbage(place.cloud, { grace_ms: 0, inputs: false, dryRun: false, ...changes });
 }
 
 /** All keys of the three buckets. */
 async function keys(): Promise<string[]> {
   const found: string[] = [];
-  for (const bucket of [cloud.input, cloud.results, cloud.temp]) {
-    for await (const page of bucket.list("")) found.push(...page.map(({ key }) => key));
-  }
+  for (const bucket of [place.cloud.input, place.cloud.results, place.cloud.temp])
+    found.push(...(await keysOf(bucket)));
   return found.sort();
 }
 
@@ -42,8 +37,8 @@ async function fill(): Promise<{ needed: string[]; dead: string[] }> {
   await storage.spillChunk(await claim(storage), "part-0", new Uint8Array([1]));
   const needed = await keys();
   const dead = [newArchiveKey(), partKey(crypto.randomUUID(), 1, "part-0")];
-  await cloud.results.put(dead[0], new Uint8Array(10));
-  await cloud.temp.put(dead[1], new Uint8Array(20));
+  await place.cloud.results.put(dead[0], new Uint8Array(10));
+  await place.cloud.temp.put(dead[1], new Uint8Array(20));
   return { needed, dead };
 }
 
@@ -61,6 +56,26 @@ test("what is young stays, and a dry run deletes nothing", async () => {
   expect(await keys()).toEqual([...needed, ...dead].sort());
 });
 
+test("uploads that nobody has finished go when they are old, each below fold's own prefix", async () => {
+  const { input, results, temp } = place.cloud;
+  const begun: readonly (readonly [Bucket, string])[] = [
+    [input, `${INPUTS}a.txt`],
+    [results, `${ARCHIVES}a.tar.zst`],
+    [temp, `${JOBS}a`],
+    [temp, "theirs"],
+  ];
+  const connection = new Connection(spaces);
+  const { client, sdk } = await connection.open();
+  for (const [{ name }, key] of begun) {
+    await client.send(new sdk.CreateMultipartUploadCommand({ Bucket: name, Key: key }));
+  }
+  await connection.close();
+  expect(await collect({ grace_ms: HOUR_MS })).toMatchObject({ uploads: 0 });
+  expect(await collect({ dryRun: true })).toMatchObject({ uploads: 0 });
+  expect(await collect()).toMatchObject({ uploads: 3 });
+  expect(await temp.abortStaleUploads("", Number.POSITIVE_INFINITY)).toBe(1);
+});
+
 test("parts of a job that waits again or was put aside stay, those of a completed one go", async () => {
   await place.putText("book", "one two three.\n");
   const storage = place.open();
@@ -74,7 +89,7 @@ test("parts of a job that waits again or was put aside stay, those of a complete
   expect(await storage.listChunks(second)).toEqual(["part-0"]);
   await finish(storage, second);
   // What a zombie puts there after all.
-  await cloud.temp.put(partKey(first.id, 1, "part-1"), new Uint8Array([1]));
+  await place.cloud.temp.put(partKey(first.id, 1, "part-1"), new Uint8Array([1]));
   expect(await collect()).toMatchObject({ parts: 1 });
   expect(await place.leftovers()).toEqual([]);
 });
@@ -88,15 +103,15 @@ test("texts go only when that is asked for, and no job waits for them", async ()
   expect(await collect()).toMatchObject({ texts: 0 });
   expect(await collect({ inputs: true })).toMatchObject({ texts: 1 });
   expect((await keys()).filter((key) => key.startsWith("inputs/"))).toEqual([waiting]);
-  expect(await cloud.input.head(done)).toBeNull();
+  expect(await place.cloud.input.head(done)).toBeNull();
 });
 
 test("objects of others in the buckets are left alone", async () => {
   const theirs = ["archives/notes.txt", "inputs/book.txt", "jobs/notes.txt", "reports/2026.txt"];
-  await cloud.results.put(theirs[0], new Uint8Array(5));
-  await cloud.input.put(theirs[1], new Uint8Array(5));
-  await cloud.temp.put(theirs[2], new Uint8Array(5));
-  await cloud.results.put(theirs[3], new Uint8Array(5));
+  await place.cloud.results.put(theirs[0], new Uint8Array(5));
+  await place.cloud.input.put(theirs[1], new Uint8Array(5));
+  await place.cloud.temp.put(theirs[2], new Uint8Array(5));
+  await place.cloud.results.put(theirs[3], new Uint8Array(5));
   await collect({ inputs: true });
   expect(await keys()).toEqual(theirs);
 });

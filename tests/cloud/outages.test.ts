@@ -1,30 +1,13 @@
 // Servers that are away for longer than anybody's patience: workers wait for them, and no job is blamed for it.
 import { expect, test } from "bun:test";
-import { join } from "node:path";
-import { openDatabase } from "../../src/db/database.ts";
-import { migrate } from "../../src/db/migrations.ts";
-import { Fleet } from "../support/cloud-fleet.ts";
-import { newDatabase } from "../support/database.ts";
+import { type Fleet, withFleet } from "../support/fleet.ts";
 import { OwnPostgres } from "../support/own-postgres.ts";
 import { startProxy } from "../support/proxy.ts";
 import { samplePath } from "../support/sample.ts";
 import { spaces } from "../support/spaces.ts";
-import { temporaryFolder } from "../support/temporary.ts";
 
 /** Longer than a statement waits for a database (src/db/database.ts). */
 const AWAY_MS = 35_000;
-
-const folder = temporaryFolder();
-const databaseUrl = await newDatabase();
-
-async function withFleet(name: string, url: string, body: (fleet: Fleet) => Promise<void>): Promise<void> {
-  const fleet = await Fleet.make(join(folder, name), url);
-  try {
-    await body(fleet);
-  } finally {
-    await fleet.remove();
-  }
-}
 
 async function outcomesOf(fleet: Fleet): Promise<(string | null)[]> {
   const runs = await fleet.sql<{ outcome: string | null }>("select outcome from processing_runs order by id");
@@ -34,25 +17,25 @@ async function outcomesOf(fleet: Fleet): Promise<(string | null)[]> {
 test.concurrent("a database that is away while a job runs: its worker goes on when it is back", async () => {
   const server = await OwnPostgres.start();
   try {
-    const database = await openDatabase({ url: server.url });
-    await migrate(database);
-    await database.close();
-    await withFleet("one", server.url, async (fleet) => {
-      await fleet.must(["submit", samplePath, "--max-dims", "4", "--quiet"]);
-      const { ended } = fleet.worker({ machine: "patient" });
-      await fleet.until(async () => (await fleet.jobs())[0].share > 0.2);
-      await server.without(() => Bun.sleep(AWAY_MS));
-      expect((await ended).exit).toBe(0);
-      expect(await fleet.jobs()).toMatchObject([{ status: "completed", retry_count: 0 }]);
-      expect((await outcomesOf(fleet)).at(-1)).toBe("completed");
-    });
+    await withFleet(
+      async (fleet) => {
+        await fleet.must(["submit", samplePath, "--max-dims", "3", "--quiet"]);
+        const { ended } = fleet.worker({ machine: "patient" });
+        await fleet.until(async () => (await fleet.jobs())[0].status === "processing");
+        await server.without(() => Bun.sleep(AWAY_MS));
+        expect((await ended).exit).toBe(0);
+        expect(await fleet.jobs()).toMatchObject([{ status: "completed", retry_count: 0 }]);
+        expect((await outcomesOf(fleet)).at(-1)).toBe("completed");
+      },
+      { databaseUrl: server.url },
+    );
   } finally {
     await server.remove();
   }
 });
 
 test.concurrent("Spaces that answers only 503: a job is given back as often as it takes, and not put aside", async () => {
-  await withFleet("two", databaseUrl, async (fleet) => {
+  await withFleet(async (fleet) => {
     await fleet.must(["submit", samplePath, "--quiet"]);
     let isAway = true;
     // The buckets themselves can be looked at: where nothing was ever reached, the address is wrong.
@@ -76,8 +59,8 @@ test.concurrent("Spaces that answers only 503: a job is given back as often as i
 });
 
 test.concurrent("a database that was never there: the worker says so and ends", async () => {
-  await withFleet("three", databaseUrl, async (fleet) => {
-    const nowhere = new URL(databaseUrl);
+  await withFleet(async (fleet) => {
+    const nowhere = new URL(fleet.databaseUrl);
     nowhere.port = "1";
     const { exit, stderr } = await fleet.worker({ machine: "lost", databaseUrl: nowhere.href }).ended;
     expect(exit).toBe(1);

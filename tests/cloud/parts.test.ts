@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { PartsElsewhere } from "../../src/jobs/parts-elsewhere.ts";
 import { CloudStorage } from "../../src/storage/cloud/cloud-storage.ts";
 import type { Attempt, Storage } from "../../src/storage/port.ts";
-import { CloudPlace } from "../storage/cloud-place.ts";
+import { CloudPlaces } from "../storage/cloud-place.ts";
 import { claim } from "../storage/place.ts";
 import { type Fault, startProxy } from "../support/proxy.ts";
 import { spaces } from "../support/spaces.ts";
 
-const place = await CloudPlace.make();
+const place = await new CloudPlaces().make();
 let fault: (path: string) => Fault | null = () => null;
 const puts: string[] = [];
 const proxy = await startProxy(spaces.endpoint, ({ method, path }) => {

@@ -5,10 +5,11 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { call, start } from "../support/binary.ts";
 import { asOwner } from "../support/database.ts";
-import { type Fleet, jsonLines, withFleet } from "../support/fleet.ts";
+import { type Fleet, withFleet } from "../support/fleet.ts";
 import { canMakeUsers, limitedKeys, withLimitedRole } from "../support/limited-keys.ts";
 import { sampleText } from "../support/sample.ts";
 import { ProcessList, secretsIn } from "../support/secrets.ts";
+import { keysOf } from "../support/spaces.ts";
 
 interface Held {
   readonly fleet: Fleet;
@@ -16,7 +17,7 @@ interface Held {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-/** Run `body` with a password and a key that nobody else in this run has. */
+/** Run `body` with a password and keys that nobody else has but the tests of this file. */
 async function withSecrets(body: (held: Held) => Promise<void>): Promise<void> {
   await withFleet(async (fleet) => {
     // Signs that mean something in URLs, JSON and shells.
@@ -109,12 +110,10 @@ async function leftIn({ databaseUrl, buckets }: Fleet): Promise<string> {
   }
   expect(left.length).toBeGreaterThan(0);
   for (const bucket of Object.values(buckets)) {
-    for await (const page of bucket.list("")) {
-      for (const { key } of page) {
-        const { bytes, info } = await bucket.get(key, 1 << 26);
-        left.push(key, JSON.stringify(info), Buffer.from(bytes).toString("latin1"));
-        if (key.endsWith(".zst")) left.push(Buffer.from(await Bun.zstdDecompress(bytes)).toString("latin1"));
-      }
+    for (const key of await keysOf(bucket)) {
+      const { bytes, info } = await bucket.get(key, 1 << 26);
+      left.push(key, JSON.stringify(info), Buffer.from(bytes).toString("latin1"));
+      if (key.endsWith(".zst")) left.push(Buffer.from(await Bun.zstdDecompress(bytes)).toString("latin1"));
     }
   }
   return left.join("\n");
@@ -138,14 +137,12 @@ test.if(canMakeUsers)(`where the other side refuses or is not there${note}`, asy
     ];
     const ends: number[] = [];
     for (const changes of wrong) {
-      for (const args of [
-        ["worker", "--json"],
-        ["doctor", "--role", "worker"],
-        ["get", "book"],
-        ["submit", "book.txt"],
-      ]) {
-        const { exit, stdout, stderr } = await call(args, { env: { ...env, ...changes }, cwd: fleet.folder });
+      const options = { env: { ...env, ...changes }, cwd: fleet.folder };
+      const calls = ["worker --json", "doctor --role worker", "get book", "submit book.txt"];
+      const told = await Promise.all(calls.map((args) => call(args.split(" "), options)));
+      for (const [number, { exit, stdout, stderr }] of told.entries()) {
         ends.push(exit);
+        const args = calls[number];
         expect({ args, found: secretsIn(stdout + stderr, secrets) }).toEqual({ args, found: [] });
         expect(stdout + stderr).not.toMatch(signature);
       }
@@ -159,11 +156,8 @@ test.if(canMakeUsers)(`a worker that is locked out in the middle of a job${note}
   await withSecrets(async ({ fleet, env, secrets }) => {
     const processes = new ProcessList();
     const { child, ended } = start(["worker", "--threads", "1"], { env, cwd: fleet.folder });
-    for (;;) {
-      const { stdout } = await call(["jobs", "--json"], { env: fleet.env });
-      if (jsonLines(stdout).some(({ status }) => status === "processing")) break;
-      if (child.exitCode !== null) break;
-    }
+    const isAtWork = async () => (await fleet.jobs()).some(({ status }) => status === "processing");
+    await fleet.until(async () => child.exitCode !== null || (await isAtWork()));
     const role = decodeURIComponent(new URL(env.DATABASE_URL!).username);
     await asOwner(async (sql) => {
       await sql.unsafe(`alter role ${role} password 'another'`);

@@ -1,30 +1,24 @@
 // What goes wrong between the database, the buckets and this machine's disk, and what the cloud storage makes of it.
-import { afterAll, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { completeJob } from "../../src/db/complete-job.ts";
 import { listRuns } from "../../src/db/list-runs.ts";
-import { CloudParts } from "../../src/storage/cloud/cloud-parts.ts";
+import { inputKey } from "../../src/storage/cloud/keys.ts";
 import { keyOf, toNewArchive } from "../../src/storage/cloud/rows.ts";
 import { describeArchive } from "../../src/storage/describe-archive.ts";
-import { CloudPlace } from "../storage/cloud-place.ts";
-import { claim, codeOf, handOver, wanted } from "../storage/place.ts";
-import { keysOf } from "../support/cloud-fleet.ts";
+import { type CloudPlace, CloudPlaces } from "../storage/cloud-place.ts";
+import { claim, codeOf, handOver, publish, wanted } from "../storage/place.ts";
+import { keysOf } from "../support/spaces.ts";
 
-async function newPlace(): Promise<{ place: CloudPlace; cloud: CloudParts }> {
-  const place = await CloudPlace.make();
-  const cloud = new CloudParts(place.config);
-  afterAll(async () => {
-    await cloud.close();
-    await place.remove();
-  });
-  return { place, cloud };
-}
-
-const one = await newPlace();
-const two = await newPlace();
+const places = new CloudPlaces();
+let place: CloudPlace;
+beforeEach(async () => {
+  place = await places.make();
+});
+afterEach(() => place.remove());
 
 test("a claim that finds no room for its folder leaves the job to others", async () => {
-  const { place, cloud } = one;
   await place.putText("book", "all the readers. his case of.");
   const storage = place.open();
   writeFileSync(place.config.cacheDir, "a file where a folder should be");
@@ -32,26 +26,47 @@ test("a claim that finds no room for its folder leaves the job to others", async
   expect(code).toBe("not_found");
   const [job] = await storage.listJobs();
   expect(job).toMatchObject({ state: "waiting", failures: 0, worker: null });
-  const runs = await listRuns(await cloud.database(), job.id);
+  const runs = await listRuns(await place.cloud.database(), job.id);
   expect(runs.map(({ outcome }) => outcome)).toEqual(["abandoned"]);
   rmSync(place.config.cacheDir);
 });
 
 test("a completion that was carried out and never answered is found by the next call", async () => {
-  const { place, cloud } = two;
   await place.putText("book", "all the readers. his case of.");
   const storage = place.open();
   const attempt = await claim(storage);
   await handOver(storage, attempt);
-  const [key] = await keysOf(cloud.results);
+  const [key] = await keysOf(place.cloud.results);
   const path = `${place.scratch}/archive.tar.zst`;
-  await cloud.results.getFile(key, path);
+  await place.cloud.results.getFile(key, path);
   const { name } = await completeJob(
-    await cloud.database(),
+    await place.cloud.database(),
     keyOf(attempt),
     toNewArchive(await describeArchive(path), key),
   );
   expect(await storage.completeJob(attempt)).toMatchObject({ name });
-  expect(await keysOf(cloud.results)).toEqual([key]);
+  expect(await keysOf(place.cloud.results)).toEqual([key]);
   expect(await codeOf(async () => void (await storage.completeJob(attempt)))).toBe("lease_lost");
+});
+
+test("an archive in whose place another one lies is damaged, however whole that is", async () => {
+  for (const name of ["one", "two"]) await publish(place, name, `the text of ${name}.\n`);
+  const { results } = place.cloud;
+  const keys = await keysOf(results);
+  const objects = await Promise.all(keys.map((key) => results.get(key, 1 << 20)));
+  await results.put(keys[0], objects[1].bytes);
+  await results.put(keys[1], objects[0].bytes);
+  const storage = place.open();
+  for (const name of ["one", "two"]) {
+    expect(await codeOf(() => storage.openArchive(name, place.scratch))).toBe("corrupt");
+  }
+});
+
+test("a text that is not what its key says is put there anew by whoever submits it", async () => {
+  const text = "all the readers. his case of.";
+  const key = inputKey(createHash("sha256").update(text).digest("hex"));
+  await place.cloud.input.put(key, Buffer.from("x".repeat(text.length)));
+  await place.putText("book", text);
+  const storage = place.open();
+  expect(Buffer.from(await storage.readText(await claim(storage))).toString()).toBe(text);
 });

@@ -2,7 +2,8 @@
 import { expect, test } from "bun:test";
 import { PhraseIndex } from "../../src/core/phrase-index.ts";
 import { planTasks } from "../../src/core/plan.ts";
-import { corpusOfSentences, letters, randomNumbers } from "../support/corpora.ts";
+import { corpusOfSentences, letters } from "../support/corpora.ts";
+import { randomNumbers } from "../support/random.ts";
 import { walkTasks } from "../support/walks.ts";
 
 const LENGTH = 200_000;

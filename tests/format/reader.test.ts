@@ -1,19 +1,16 @@
 // FORMAT.md is enough to read an archive: the second reader, written from that page alone, and fold itself read the
 // same orthos out of what the executable wrote.
-import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { binary, report } from "../support/binary.ts";
-import { samplePath } from "../support/sample.ts";
+import { sampleFacts, samplePath } from "../support/sample.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 import { countShapes, digest, readArchive, readChunk, readInterner, readMembers, readTar, sha256 } from "./reader.ts";
 import { readTree } from "./tree.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "fold-format-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 const page = await Bun.file(join(import.meta.dir, "../../FORMAT.md")).text();
-const sampleDigest = "6f4b766d808ea6c618340d93ec2fd5607b700de7e93e3b34880630939212710d";
 // For those who call bun test themselves on a busy machine; npm test gives as much to all.
 const slow_ms = 300_000;
 const partLength = 12_000;
@@ -129,13 +126,13 @@ test(
     const text = await Bun.file(samplePath).text();
     const whole = await foldAndRead(text);
     await check(whole);
-    expect(digest(whole.lines)).toBe(sampleDigest);
+    expect(digest(whole.lines)).toBe(sampleFacts.digest);
     const shards = await Promise.all(["1/3", "2/3", "3/3"].map((shard) => foldAndRead(text, "--shard", shard)));
     await check(shards[1]);
     expect(shards[1].manifest.options.shard).toEqual({ number: 2, of: 3 });
     expect(shards[1].manifest.lineage).toBe('("x" 2/3)');
     expect(shards[1].manifest.interner).toEqual(whole.manifest.interner);
-    expect(digest(shards.flatMap(({ lines }) => lines))).toBe(sampleDigest);
+    expect(digest(shards.flatMap(({ lines }) => lines))).toBe(sampleFacts.digest);
   },
   slow_ms,
 );

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { Archive } from "../../src/archive/reader.ts";
 import { FoldError } from "../../src/errors.ts";
 import type { FoldOutcome, FoldRequest } from "../../src/jobs/fold-corpus.ts";
-import { randomNumbers, unevenSentences } from "../support/corpora.ts";
+import { unevenSentences } from "../support/corpora.ts";
 import { foldErrorOf, foldText } from "../support/folds.ts";
+import { randomNumbers } from "../support/random.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 // For slow machines: each test folds several times.

@@ -1,8 +1,8 @@
 // Workers that are killed and suspended at random: in the end every text is folded exactly once. A longer run:
 // npm run test:chaos.
 import { expect, test } from "bun:test";
-import { withFolder } from "../support/binary.ts";
 import { runChaos } from "../support/chaos.ts";
+import { withFolder } from "../support/temporary.ts";
 
 test("killed and suspended for some seconds, four workers fold every text once", async () => {
   const seed = Date.now() % 1_000_000;

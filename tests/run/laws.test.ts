@@ -2,8 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { call, report, withFolder } from "../support/binary.ts";
+import { call, report } from "../support/binary.ts";
 import { samplePath, sampleText } from "../support/sample.ts";
+import { withFolder } from "../support/temporary.ts";
 
 /** Three texts that share sentences: pieces of the sample. */
 function writeTexts(folder: string): string[] {

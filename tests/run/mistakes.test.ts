@@ -2,9 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { call, withFolder } from "../support/binary.ts";
+import { call } from "../support/binary.ts";
 import { samplePath } from "../support/sample.ts";
 import { mountSmallDisk, unmount } from "../support/small-disk.ts";
+import { withFolder } from "../support/temporary.ts";
 
 interface Mistake {
   readonly args: readonly string[];

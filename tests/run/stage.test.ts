@@ -3,10 +3,11 @@ import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StageReport } from "../../src/cli/stage.ts";
-import { type CallOptions, call, report, start, withFolder } from "../support/binary.ts";
+import { type CallOptions, call, report, start } from "../support/binary.ts";
 import { sentencesOf } from "../support/brute-force.ts";
 import { samplePath, sampleText } from "../support/sample.ts";
 import { mountSmallDisk, unmount } from "../support/small-disk.ts";
+import { withFolder } from "../support/temporary.ts";
 
 const day = "^(Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\\.";
 const book = "CHAPTER I.\n\nA b. C d,\ne f.\n\nCHAPTER II.\n\nG h. I j.\n";

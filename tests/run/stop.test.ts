@@ -2,8 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { report, start, withFolder } from "../support/binary.ts";
+import { report, start } from "../support/binary.ts";
 import { sampleText } from "../support/sample.ts";
+import { withFolder } from "../support/temporary.ts";
 
 /** Three dimensions make the sample text a second's work, in many tasks. */
 const DIMENSIONS = ["--max-dims", "3"];

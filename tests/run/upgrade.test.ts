@@ -4,8 +4,9 @@ import { expect, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Status } from "../../src/cli/status.ts";
-import { call, report, withFolder } from "../support/binary.ts";
+import { call, report } from "../support/binary.ts";
 import { sampleText } from "../support/sample.ts";
+import { withFolder } from "../support/temporary.ts";
 
 const old = join(import.meta.dir, "../fixtures/state-0.1.0");
 

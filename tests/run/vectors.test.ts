@@ -2,8 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { binary, call, report, withFolder } from "../support/binary.ts";
+import { binary, call, report } from "../support/binary.ts";
 import { sampleFacts, samplePath } from "../support/sample.ts";
+import { withFolder } from "../support/temporary.ts";
 
 interface Vector {
   readonly text: string;

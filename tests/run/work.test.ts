@@ -3,9 +3,10 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Status } from "../../src/cli/status.ts";
-import { call, report, start, withFolder } from "../support/binary.ts";
+import { call, report, start } from "../support/binary.ts";
 import { sampleText } from "../support/sample.ts";
 import { mountSmallDisk, resizeDisk, unmount } from "../support/small-disk.ts";
+import { withFolder } from "../support/temporary.ts";
 
 const QUICK = { HEARTBEAT_INTERVAL: "0.2", HEARTBEAT_GRACE_PERIOD: "1" };
 const texts: Readonly<Record<string, string>> = {

@@ -4,8 +4,9 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { interceptChanges, move } from "../../src/storage/local/files.ts";
 import type { Attempt } from "../../src/storage/port.ts";
+import { quickParent } from "../support/temporary.ts";
 import { textOfSize } from "./cases/merges.ts";
-import { LocalPlace, quickParent } from "./local-place.ts";
+import { LocalPlace } from "./local-place.ts";
 import { claim, codeOf, failure, finish, finishAll, GRACE_MS, handOver, publish, textsIn, wanted } from "./place.ts";
 
 const places: LocalPlace[] = [];

@@ -1,47 +1,77 @@
 // A database and three buckets as a place for the conformance suite.
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { CloudConfig } from "../../src/storage/cloud/cloud-config.ts";
 import { CloudParts } from "../../src/storage/cloud/cloud-parts.ts";
 import { CloudStorage } from "../../src/storage/cloud/cloud-storage.ts";
 import { submitTexts } from "../../src/storage/cloud/submit.ts";
-import { asOwner, dropDatabase, makeDatabase } from "../support/database.ts";
-import { newBucketName, removeBucketAndAll, spaces } from "../support/spaces.ts";
+import { asOwner, dropDatabase, emptyTables, makeDatabase } from "../support/database.ts";
+import { OwnBuckets } from "../support/own-buckets.ts";
+import { Pool, type Reusable } from "../support/pool.ts";
+import { keysOf, spaces } from "../support/spaces.ts";
+import { newFolder } from "../support/temporary.ts";
 import { GRACE_MS, type Place } from "./place.ts";
 
-/** A fleet's storage of its own: a fresh database, fresh buckets, and the caches of one machine. */
+/** What a fleet shares. */
+class Servers implements Reusable {
+  private constructor(
+    readonly databaseUrl: string,
+    readonly buckets: OwnBuckets<"input" | "results" | "temp">,
+  ) {}
+
+  static async make(): Promise<Servers> {
+    const [databaseUrl, buckets] = await Promise.all([makeDatabase(), OwnBuckets.make(["input", "results", "temp"])]);
+    return new Servers(databaseUrl, buckets);
+  }
+
+  async empty(): Promise<void> {
+    await Promise.all([emptyTables(this.databaseUrl), this.buckets.empty()]);
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all([dropDatabase(this.databaseUrl), this.buckets.remove()]);
+  }
+}
+
+/** Makes places for the tests of a file, one after the other on the same database and buckets. */
+export class CloudPlaces {
+  private readonly pool = new Pool(() => Servers.make());
+
+  /** An empty place; it is there again for the next when it was removed. */
+  async make(): Promise<CloudPlace> {
+    const servers = await this.pool.take();
+    return new CloudPlace(servers, () => this.pool.giveBack(servers));
+  }
+}
+
+/** A fleet's storage of its own: empty tables, empty buckets, and the caches of one machine. */
 export class CloudPlace implements Place {
   readonly many = 5_000;
   readonly scratch: string;
   readonly config: CloudConfig;
-  private readonly parent: string;
-  private readonly cloud: CloudParts;
+  private readonly parent: string = newFolder();
+  /** A way to the tables and buckets that no worker has. */
+  readonly cloud: CloudParts;
   private readonly opened: CloudStorage[] = [];
 
-  private constructor(databaseUrl: string) {
-    this.parent = mkdtempSync(join(tmpdir(), "fold-test-"));
+  /** @param giveBack what becomes of the servers when the place is removed */
+  constructor(
+    { databaseUrl, buckets }: Servers,
+    private readonly giveBack: () => Promise<void>,
+  ) {
     this.scratch = join(this.parent, "scratch");
     mkdirSync(this.scratch);
-    const prefix = newBucketName();
     this.config = {
       backend: "cloud",
       databaseUrl,
       spaces,
-      buckets: { input: `${prefix}-input`, results: `${prefix}-results`, temp: `${prefix}-temp` },
+      buckets: buckets.names,
       cacheDir: join(this.parent, "cache"),
       cacheSize_bytes: 1 << 30,
       grace_ms: GRACE_MS,
     };
     this.cloud = new CloudParts(this.config);
-  }
-
-  static async make(): Promise<CloudPlace> {
-    const place = new CloudPlace(await makeDatabase());
-    const { input, results, temp } = place.cloud;
-    await Promise.all([input, results, temp].map((bucket) => bucket.ensure()));
-    return place;
   }
 
   get address(): string {
@@ -90,14 +120,12 @@ export class CloudPlace implements Place {
     }, this.config.databaseUrl);
     const keys = new Set(needed.archives.map(({ key }) => key));
     const jobs = new Set(needed.jobs.map(({ id }) => id));
-    const found: string[] = needed.locks.map(({ id }) => `running: ${id}`);
-    for await (const page of this.cloud.results.list("")) {
-      found.push(...page.map(({ key }) => key).filter((key) => !keys.has(key)));
-    }
-    for await (const page of this.cloud.temp.list("")) {
-      found.push(...page.map(({ key }) => key).filter((key) => !jobs.has(key.split("/")[1])));
-    }
-    return [...found, ...this.folders()];
+    return [
+      ...needed.locks.map(({ id }) => `running: ${id}`),
+      ...(await keysOf(this.cloud.results)).filter((key) => !keys.has(key)),
+      ...(await keysOf(this.cloud.temp)).filter((key) => !jobs.has(key.split("/")[1])),
+      ...this.folders(),
+    ];
   }
 
   private folders(): string[] {
@@ -119,11 +147,8 @@ export class CloudPlace implements Place {
   }
 
   async remove(): Promise<void> {
-    await Promise.all(this.opened.map((storage) => storage.close()));
-    const { input, results, temp } = this.cloud;
-    await Promise.all([input, results, temp].map((bucket) => removeBucketAndAll(bucket)));
-    await this.cloud.close();
-    await dropDatabase(this.config.databaseUrl);
+    await Promise.all([...this.opened, this.cloud].map((part) => part.close()));
     rmSync(this.parent, { recursive: true, force: true });
+    await this.giveBack();
   }
 }

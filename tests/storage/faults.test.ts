@@ -3,7 +3,8 @@
 import { expect, test } from "bun:test";
 import { interceptChanges } from "../../src/storage/local/files.ts";
 import type { Attempt, Storage } from "../../src/storage/port.ts";
-import { LocalPlace, quickParent } from "./local-place.ts";
+import { quickParent } from "../support/temporary.ts";
+import { LocalPlace } from "./local-place.ts";
 import { failure, finishAll, GRACE_MS, textsIn } from "./place.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
 

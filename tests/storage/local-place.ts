@@ -1,10 +1,10 @@
 // A state directory as a place for the conformance suite.
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { StorageConfig } from "../../src/storage/create-storage.ts";
 import type { Clock } from "../../src/storage/local/clock.ts";
 import { LocalStorage } from "../../src/storage/local/local-storage.ts";
+import { newFolder } from "../support/temporary.ts";
 import { GRACE_MS, type Place } from "./place.ts";
 
 /** A clock that can be turned on. */
@@ -26,9 +26,6 @@ export class TestClock implements Clock {
   }
 }
 
-/** Where files are in memory, if there is such a place: for tests that make thousands of them. */
-export const quickParent: string = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-
 /** A state directory, its parts by name. */
 export class LocalPlace implements Place {
   readonly many = 5_000;
@@ -37,14 +34,14 @@ export class LocalPlace implements Place {
   readonly clock = new TestClock();
 
   /**
-   * @param below where its folder is made
+   * @param below where its folder is made; left out: where temporary files go
    * @param whole_below_bytes archives from this size on are taken apart into objects: here all of them
    */
   constructor(
-    below: string = tmpdir(),
+    below?: string,
     private readonly whole_below_bytes = 0,
   ) {
-    const parent = mkdtempSync(join(below, "fold-test-"));
+    const parent = newFolder(below);
     this.scratch = join(parent, "scratch");
     this.folder = join(parent, "state");
     mkdirSync(this.scratch);

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { chmodSync, chownSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { ensurePrivate } from "../../src/storage/private-folder.ts";
-import { withFolder } from "../support/binary.ts";
+import { withFolder } from "../support/temporary.ts";
 import { codeOf } from "./place.ts";
 
 test("a folder is made, and found again", async () => {

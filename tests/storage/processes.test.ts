@@ -1,9 +1,10 @@
 // Real processes on one state directory that stop themselves, or are killed, before each of their changes; meanwhile
 // another one takes their jobs and finishes them.
 import { afterAll, expect, test } from "bun:test";
+import { quickParent } from "../support/temporary.ts";
 import { callsOf } from "./calls.ts";
 import { textOfSize } from "./cases/merges.ts";
-import { LocalPlace, quickParent } from "./local-place.ts";
+import { LocalPlace } from "./local-place.ts";
 import { claim, finish, finishAll, GRACE_MS, publish, textsIn, wanted } from "./place.ts";
 import { Lines, startDriver } from "./processes.ts";
 

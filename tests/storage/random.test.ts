@@ -4,8 +4,10 @@ import { FoldError } from "../../src/errors.ts";
 import { interceptChanges } from "../../src/storage/local/files.ts";
 import type { LocalStorage } from "../../src/storage/local/local-storage.ts";
 import type { Attempt } from "../../src/storage/port.ts";
-import { letters, randomNumbers } from "../support/corpora.ts";
-import { LocalPlace, quickParent } from "./local-place.ts";
+import { letters } from "../support/corpora.ts";
+import { randomNumbers } from "../support/random.ts";
+import { quickParent } from "../support/temporary.ts";
+import { LocalPlace } from "./local-place.ts";
 import { failure, finishAll, GRACE_MS, handOver, textsIn, wanted } from "./place.ts";
 
 const SEEDS = 40;

@@ -1,17 +1,29 @@
 // Two buckets and the disk of one machine as a place for the conformance suite.
-
 import { Database } from "bun:sqlite";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Bucket } from "../../src/s3/bucket.ts";
-import { Connection } from "../../src/s3/connection.ts";
 import type { SpacesConfig } from "../../src/storage/spaces/spaces-config.ts";
 import { SpacesStorage } from "../../src/storage/spaces/spaces-storage.ts";
-import { newBucketName, removeBucketAndAll, spaces } from "../support/spaces.ts";
+import { OwnBuckets } from "../support/own-buckets.ts";
+import { Pool } from "../support/pool.ts";
+import { keysOf, spaces } from "../support/spaces.ts";
+import { newFolder } from "../support/temporary.ts";
 import { GRACE_MS, type Place, usualOptions } from "./place.ts";
 
-/** Buckets of its own and the folder of one machine; each handle is a worker that was told of all texts there are. */
+type Buckets = OwnBuckets<"input" | "results">;
+
+/** Makes places for the tests of a file, one after the other on the same buckets. */
+export class SpacesPlaces {
+  private readonly pool = new Pool<Buckets>(() => OwnBuckets.make(["input", "results"]));
+
+  /** An empty place; its buckets are there again for the next when it was removed. */
+  async make(): Promise<SpacesPlace> {
+    const buckets = await this.pool.take();
+    return new SpacesPlace(buckets, () => this.pool.giveBack(buckets));
+  }
+}
+
+/** Empty buckets and the folder of one machine; each handle is a worker that was told of all texts there are. */
 export class SpacesPlace implements Place {
   /** They are named one by one to a worker. */
   readonly many = 300;
@@ -19,35 +31,26 @@ export class SpacesPlace implements Place {
   readonly config: SpacesConfig;
   /** Known to all handles: what is put in is assigned to them at once. */
   private readonly assigned: string[] = [];
-  private readonly parent: string;
-  private readonly connection = new Connection(spaces);
-  private readonly input: Bucket;
-  private readonly results: Bucket;
+  private readonly parent: string = newFolder();
   private readonly opened: SpacesStorage[] = [];
 
-  private constructor() {
-    this.parent = mkdtempSync(join(tmpdir(), "fold-test-"));
+  /** @param giveBack what becomes of the buckets when the place is removed */
+  constructor(
+    private readonly buckets: Buckets,
+    private readonly giveBack: () => Promise<void>,
+  ) {
     this.scratch = join(this.parent, "scratch");
     mkdirSync(this.scratch);
-    const prefix = newBucketName();
     this.config = {
       backend: "spaces",
       spaces,
-      buckets: { input: `${prefix}-input`, results: `${prefix}-results` },
+      buckets: buckets.names,
       cacheDir: join(this.parent, "cache"),
       cacheSize_bytes: 1 << 30,
       inputs: this.assigned,
       options: usualOptions,
       grace_ms: GRACE_MS,
     };
-    this.input = new Bucket(this.connection, this.config.buckets.input);
-    this.results = new Bucket(this.connection, this.config.buckets.results);
-  }
-
-  static async make(): Promise<SpacesPlace> {
-    const place = new SpacesPlace();
-    await Promise.all([place.input.ensure(), place.results.ensure()]);
-    return place;
   }
 
   get address(): string {
@@ -62,7 +65,7 @@ export class SpacesPlace implements Place {
 
   async putText(name: string, text: string): Promise<void> {
     const key = `${name}.txt`;
-    await this.input.put(key, Buffer.from(text));
+    await this.buckets.of.input.put(key, Buffer.from(text));
     if (!this.assigned.includes(key)) this.assigned.push(key);
   }
 
@@ -92,26 +95,23 @@ export class SpacesPlace implements Place {
     const jobs = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     const found = jobs.flatMap(({ name }) => readdirSync(join(folder, name)).map((file) => `${name}/${file}`));
     const archives = new Set((await this.open().listArchives()).map(({ tar_sha256 }) => tar_sha256));
+    const { results } = this.buckets.of;
     const objects: string[] = [];
-    for await (const page of this.results.list("")) {
-      for (const { key } of page) {
-        const tar = (await this.results.head(key))?.metadata["fold-tar-sha256"] ?? "";
-        if (!archives.has(tar)) objects.push(key);
-      }
+    for (const key of await keysOf(results)) {
+      const tar = (await results.head(key))?.metadata["fold-tar-sha256"] ?? "";
+      if (!archives.has(tar)) objects.push(key);
     }
     return [...found.filter((path) => !known.has(path)), ...objects];
   }
 
   async damage(name: string): Promise<void> {
-    for await (const page of this.results.list(`${name}_`)) {
-      for (const { key } of page) await this.results.put(key, Buffer.from("no archive"));
-    }
+    const { results } = this.buckets.of;
+    for (const key of await keysOf(results, `${name}_`)) await results.put(key, Buffer.from("no archive"));
   }
 
   async remove(): Promise<void> {
     await Promise.all(this.opened.map((storage) => storage.close()));
-    await Promise.all([this.input, this.results].map((bucket) => removeBucketAndAll(bucket)));
-    await this.connection.close();
     rmSync(this.parent, { recursive: true, force: true });
+    await this.giveBack();
   }
 }

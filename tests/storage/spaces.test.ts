@@ -1,9 +1,10 @@
 // The conformance suite on S3 alone, against the real gateway: all of it but what takes coordination.
 import { expect, test } from "bun:test";
 import { casesThatNeed, conformance } from "./conformance.ts";
-import { SpacesPlace } from "./spaces-place.ts";
+import { SpacesPlaces } from "./spaces-place.ts";
 
-conformance("spaces", () => SpacesPlace.make(), ["coordination", "own texts"]);
+const places = new SpacesPlaces();
+conformance("spaces", () => places.make(), ["coordination", "own texts"]);
 
 // What is left out, by name: so that nothing else ever is without somebody noticing.
 test("workers that know nothing of each other promise less, and just this", () => {

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { interceptChanges } from "../../src/storage/local/files.ts";
 import { textsBelow } from "../../src/storage/local/layout.ts";
 import { pieceFiles, type StageOptions, stageTexts } from "../../src/storage/local/staging.ts";
-import { withFolder } from "../support/binary.ts";
 import { foldErrorOf } from "../support/folds.ts";
+import { withFolder } from "../support/temporary.ts";
 
 const signal = new AbortController().signal;
 const texts = ["a b.\n", "c d.\n", "\uFEFFe\r\n"];

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { breathe } from "../../src/store/files.ts";
 import { statsOf } from "../../src/store/stats.ts";
 import { Store } from "../../src/store/store.ts";
-import { randomNumbers } from "../support/corpora.ts";
 import { foldText } from "../support/folds.ts";
+import { randomNumbers } from "../support/random.ts";
 import { objectFiles } from "../support/stores.ts";
 import { memoryFolder } from "../support/temporary.ts";
 

@@ -2,12 +2,11 @@
 import { afterAll } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Bucket } from "../../src/s3/bucket.ts";
+import type { Bucket } from "../../src/s3/bucket.ts";
 import { Cache } from "../../src/s3/cache.ts";
-import { Connection } from "../../src/s3/connection.ts";
 import { type ArchiveObject, ResultArchives } from "../../src/storage/spaces/result-archives.ts";
-import { type CallOptions, call, type Ended, start } from "./binary.ts";
-import { newBucketName, removeBucketAndAll, spaces } from "./spaces.ts";
+import { type CallOptions, call, type Ended, jsonLines, start } from "./binary.ts";
+import { OwnBuckets } from "./own-buckets.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 /** A line that a worker or a collection prints with --json. */
@@ -16,25 +15,22 @@ export type Told = Readonly<Record<string, unknown>>;
 /** Two buckets, and machines that know nothing of each other. */
 export class Alone {
   readonly folder: string = temporaryFolder();
-  readonly input: Bucket;
-  readonly results: Bucket;
-  private readonly connection = new Connection(spaces);
-  private readonly prefix = newBucketName();
 
-  private constructor() {
-    this.input = new Bucket(this.connection, `${this.prefix}-input`);
-    this.results = new Bucket(this.connection, `${this.prefix}-results`);
-  }
+  private constructor(private readonly buckets: OwnBuckets<"input" | "results">) {}
 
   /** They go away after the tests of the file. */
   static async make(): Promise<Alone> {
-    const alone = new Alone();
-    await Promise.all([alone.input.ensure(), alone.results.ensure()]);
-    afterAll(async () => {
-      await Promise.all([alone.input, alone.results].map((bucket) => removeBucketAndAll(bucket)));
-      await alone.connection.close();
-    });
-    return alone;
+    const buckets = await OwnBuckets.make(["input", "results"]);
+    afterAll(() => buckets.remove());
+    return new Alone(buckets);
+  }
+
+  get input(): Bucket {
+    return this.buckets.of.input;
+  }
+
+  get results(): Bucket {
+    return this.buckets.of.results;
   }
 
   /** What the executable finds in its environment on a machine. */
@@ -54,6 +50,7 @@ export class Alone {
     return join(this.folder, name);
   }
 
+  /** Put a text under a key. */
   async put(key: string, text: string): Promise<void> {
     await this.input.put(key, Buffer.from(text));
   }
@@ -82,18 +79,13 @@ export class Alone {
     return found;
   }
 
+  /** Remove all texts and archives. */
   async clear(): Promise<void> {
-    for (const bucket of [this.input, this.results]) {
-      for await (const page of bucket.list("")) await bucket.remove(page.map(({ key }) => key));
-    }
+    await this.buckets.empty();
   }
 }
 
 /** The objects that a call has printed. */
 export function linesOf({ stdout }: Ended): Told[] {
-  return stdout
-    .trim()
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as Told);
+  return jsonLines<Told>(stdout);
 }

@@ -1,11 +1,9 @@
 // Runs the compiled executable, as a user does.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { FoldReport } from "../../src/cli/report.ts";
+import { projectFile } from "./project.ts";
 
 /** The executable under test: scripts/test.ts builds it first. */
-export const binary: string = join(import.meta.dir, "../../dist/fold");
+export const binary: string = projectFile("dist/fold");
 
 /** What came of one call. */
 export interface Ended {
@@ -17,7 +15,7 @@ export interface Ended {
 export interface CallOptions {
   readonly cwd?: string;
   readonly input?: string | Uint8Array;
-  readonly env?: Record<string, string>;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Start the executable; its output is read until it ends. */
@@ -41,19 +39,22 @@ export function call(args: readonly string[], options: CallOptions = {}): Promis
   return start(args, options).ended;
 }
 
-/** Call with --json; the object on stdout. Throws with the call's errors when it fails. */
-export async function report(args: readonly string[], options: CallOptions = {}): Promise<FoldReport> {
-  const { exit, stdout, stderr } = await call([...args, "--json"], options);
+/** Call the executable, which must work; what it says on stdout. Throws with the call's errors when it fails. */
+export async function must(args: readonly string[], options: CallOptions = {}): Promise<string> {
+  const { exit, stdout, stderr } = await call(args, options);
   if (exit !== 0) throw new Error(`fold ${args.join(" ")} ended with ${exit}: ${stderr}`);
-  return JSON.parse(stdout) as FoldReport;
+  return stdout;
 }
 
-/** Run `body` with an empty folder of its own. */
-export async function withFolder<T>(body: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), "fold-test-"));
-  try {
-    return await body(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+/** Call with --json; the object on stdout. Throws with the call's errors when it fails. */
+export async function report(args: readonly string[], options: CallOptions = {}): Promise<FoldReport> {
+  return JSON.parse(await must([...args, "--json"], options)) as FoldReport;
+}
+
+/** The objects that a call has printed, one a line. */
+export function jsonLines<T = Readonly<Record<string, unknown>>>(stdout: string): T[] {
+  return stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as T);
 }

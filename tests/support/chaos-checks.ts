@@ -1,7 +1,8 @@
 // What must be true of a fleet when all its work is done, whatever has happened before.
 import { join } from "node:path";
 import type { FoldReport } from "../../src/cli/report.ts";
-import { type Fleet, keysOf } from "./cloud-fleet.ts";
+import type { Fleet } from "./fleet.ts";
+import { keysOf } from "./spaces.ts";
 
 /** What the same texts come to, folded in one go on this machine. */
 export interface Expected {
@@ -29,7 +30,7 @@ interface ArchiveNow {
 }
 
 /** Look at tables and buckets. */
-export async function checkFleet(fleet: Fleet, folder: string, expected: Expected): Promise<FleetChecks> {
+export async function checkFleet(fleet: Fleet, expected: Expected): Promise<FleetChecks> {
   const jobs = await fleet.sql<{ id: string; status: string; completed: number; open: number }>(`
     select j.id, j.status, count(*) filter (where r.outcome = 'completed')::int as completed,
       count(*) filter (where r.completed_at is null)::int as open
@@ -46,16 +47,19 @@ export async function checkFleet(fleet: Fleet, folder: string, expected: Expecte
   await fleet.must(["gc", "--grace", "0s"]);
   const archives = await fleet.sql<ArchiveNow>("select name, s3_key, tar_sha256 from archives where not is_deleted");
   const keys = new Set(archives.map(({ s3_key }) => s3_key));
-  const orphans = [...(await keysOf(fleet.results)).filter((key) => !keys.has(key)), ...(await keysOf(fleet.temp))];
-  return { wrongJobs, wrongArchives: await wrongOf(fleet, folder, archives, expected), orphans, jobs: jobs.length };
+  const orphans = [
+    ...(await keysOf(fleet.buckets.results)).filter((key) => !keys.has(key)),
+    ...(await keysOf(fleet.buckets.temp)),
+  ];
+  return { wrongJobs, wrongArchives: await wrongOf(fleet, archives, expected), orphans, jobs: jobs.length };
 }
 
 /** Two archives are left: one of all texts, and the shared one. Each is downloaded and compared. */
-async function wrongOf(fleet: Fleet, folder: string, archives: readonly ArchiveNow[], { whole, book }: Expected) {
+async function wrongOf(fleet: Fleet, archives: readonly ArchiveNow[], { whole, book }: Expected) {
   const wrong: string[] = [];
   const contents: (string | null)[] = [];
   for (const [number, { name, tar_sha256 }] of archives.entries()) {
-    const path = join(folder, `got-${number}.tar.zst`);
+    const path = join(fleet.folder, `got-${number}.tar.zst`);
     const got = await fleet.call(["get", name, "--out", path]);
     const verified = got.exit === 0 ? await fleet.call(["verify", path]) : got;
     if (verified.exit !== 0) wrong.push(`${name}: ${verified.stderr}`);

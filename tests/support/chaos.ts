@@ -1,11 +1,12 @@
 // Workers on one state directory that are killed and suspended at random, until they are left in peace.
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import type { Status } from "../../src/cli/status.ts";
-import { binary, call, report } from "./binary.ts";
-import { randomNumbers } from "./corpora.ts";
-import { sampleText } from "./sample.ts";
+import { binary, must, report } from "./binary.ts";
+import { workInPeace } from "./chaos-peace.ts";
+import { writeTexts } from "./chaos-texts.ts";
+import { randomNumbers } from "./random.ts";
 
 export interface Chaos {
   /** An empty folder. */
@@ -38,9 +39,6 @@ export interface ChaosOutcome {
 const TIMES = { HEARTBEAT_INTERVAL: "0.2", HEARTBEAT_GRACE_PERIOD: "1", FOLD_WHOLE_BELOW: "20000" };
 const LONGEST_SUSPENSION_MS = 2_500;
 const LONGEST_PAUSE_MS = 250;
-/** An undisturbed worker is given up after so long. */
-const PATIENCE_MS = 240_000;
-const MOST_ROUNDS = 5;
 
 /** Let it happen, then leave the workers in peace until all is done. */
 export async function runChaos(chaos: Chaos): Promise<ChaosOutcome> {
@@ -51,7 +49,11 @@ export async function runChaos(chaos: Chaos): Promise<ChaosOutcome> {
   for (const place of [input, copies]) writeTexts(place, chaos.texts, chaos.seed);
   const whole = await report(["run", copies, "--merge", "--name", "all", "--out", join(folder, "whole"), "--quiet"]);
   const { kills, suspensions } = await disturb(state, chaos);
-  const retried = await workInPeace(state, processes);
+  const retried = await workInPeace({
+    start: () => Array.from({ length: processes }, () => startWorker(state)),
+    failed: async () => (await statusOf(state)).jobs.filter((job) => job.state === "failed").map(({ id }) => id),
+    retry: (ids) => must(["retry", ...ids, "--state-dir", state]),
+  });
   const status = await statusOf(state);
   const [archive] = status.archives;
   const merged = archive === undefined ? null : await contentOf(state, archive.name);
@@ -68,19 +70,6 @@ export async function runChaos(chaos: Chaos): Promise<ChaosOutcome> {
     content_sha256: merged,
     expected_sha256: whole.content_sha256,
   };
-}
-
-/** Writes texts of a few sentences each, some of them of several kilobytes, cut out of the sample at random. */
-export function writeTexts(folder: string, count: number, seed: number): void {
-  mkdirSync(folder, { recursive: true });
-  const random = randomNumbers(seed);
-  const sentences = sampleText.split(/(?<=[.])\s+/);
-  for (let number = 0; number < count; number++) {
-    const length = 5 + Math.floor(random() ** 4 * 120);
-    const from = Math.floor(random() * Math.max(1, sentences.length - length));
-    const text = sentences.slice(from, from + length).join(" ");
-    writeFileSync(join(folder, `text ${number}.txt`), `${text}\n\nthe mark of text ${"x".repeat(number % 50)}.\n`);
-  }
 }
 
 /** Kill -9, SIGSTOP and SIGCONT at random; whoever was killed is started anew. */
@@ -114,24 +103,6 @@ async function disturb(state: string, { processes, disturbed_ms, seed }: Chaos) 
   return { kills, suspensions };
 }
 
-/** Workers that nobody disturbs, until nothing is left; jobs that were lost too often are tried again. */
-async function workInPeace(state: string, processes: number): Promise<number> {
-  let retried = 0;
-  for (let round = 0; round < MOST_ROUNDS; round++) {
-    const workers = Array.from({ length: processes }, () => startWorker(state));
-    const patience = setTimeout(() => {
-      for (const worker of workers) worker.kill("SIGKILL");
-    }, PATIENCE_MS);
-    await Promise.all(workers.map((worker) => worker.exited));
-    clearTimeout(patience);
-    const failed = (await statusOf(state)).jobs.filter((job) => job.state === "failed");
-    if (failed.length === 0) return retried;
-    retried += failed.length;
-    await call(["retry", ...failed.map(({ id }) => id), "--state-dir", state]);
-  }
-  return retried;
-}
-
 function startWorker(state: string): Subprocess {
   return Bun.spawn([binary, "work", "--merge", "--threads", "1", "--state-dir", state, "--quiet"], {
     stdio: ["ignore", "ignore", "ignore"],
@@ -140,8 +111,7 @@ function startWorker(state: string): Subprocess {
 }
 
 async function statusOf(state: string): Promise<Status> {
-  const { stdout } = await call(["status", "--json", "--state-dir", state], { env: TIMES });
-  return JSON.parse(stdout) as Status;
+  return JSON.parse(await must(["status", "--json", "--state-dir", state], { env: TIMES })) as Status;
 }
 
 async function contentOf(state: string, name: string): Promise<string | null> {

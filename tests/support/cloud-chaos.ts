@@ -1,18 +1,16 @@
 // Workers of a fleet that are killed and suspended at random, on servers that fail at random, until they are left in
 // peace; then all there is in tables and buckets is looked at.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { openDatabase } from "../../src/db/database.ts";
-import { migrate } from "../../src/db/migrations.ts";
 import { report } from "./binary.ts";
-import { writeTexts } from "./chaos.ts";
 import { checkFleet, type FleetChecks } from "./chaos-checks.ts";
-import { Fleet } from "./cloud-fleet.ts";
-import { randomNumbers } from "./corpora.ts";
+import { workInPeace } from "./chaos-peace.ts";
+import { writeTexts } from "./chaos-texts.ts";
 import { asOwner } from "./database.ts";
+import { type Fleet, withFleet } from "./fleet.ts";
 import { OwnPostgres } from "./own-postgres.ts";
 import { type Fault, type Proxy as FaultyWay, startProxy } from "./proxy.ts";
+import { randomNumbers } from "./random.ts";
 import { samplePath } from "./sample.ts";
 import { spaces } from "./spaces.ts";
 
@@ -50,29 +48,16 @@ const LONGEST_SUSPENSION_MS = 4_000;
 const LONGEST_PAUSE_MS = 800;
 /** Share of the requests to Spaces that go wrong. */
 const FAULTY = 0.15;
-/** An undisturbed worker is given up after so long. */
-const PATIENCE_MS = 240_000;
-const MOST_ROUNDS = 6;
 /** A worker that was told to stop, or has done its part of the work: done, some jobs put aside. */
 const USUAL_EXITS: ReadonlySet<number> = new Set([0, 3]);
 
 /** Let it happen, leave the workers in peace until all is done, and look at what there is. */
 export async function runCloudChaos(chaos: CloudChaos): Promise<CloudChaosOutcome> {
-  const folder = mkdtempSync(join(tmpdir(), "fold-chaos-"));
   const server = await OwnPostgres.start();
   try {
-    const database = await openDatabase({ url: server.url });
-    await migrate(database);
-    await database.close();
-    const fleet = await Fleet.make(folder, server.url);
-    try {
-      return await new ChaosRun(chaos, folder, server, fleet).run();
-    } finally {
-      await fleet.remove();
-    }
+    return await withFleet((fleet) => new ChaosRun(chaos, server, fleet).run(), { databaseUrl: server.url });
   } finally {
     await server.remove();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -94,7 +79,6 @@ class ChaosRun {
 
   constructor(
     private readonly chaos: CloudChaos,
-    private readonly folder: string,
     private readonly server: OwnPostgres,
     private readonly fleet: Fleet,
   ) {
@@ -103,9 +87,9 @@ class ChaosRun {
   }
 
   async run(): Promise<CloudChaosOutcome> {
-    const { fleet, folder, chaos } = this;
+    const { fleet, chaos } = this;
+    const { folder } = fleet;
     const texts = join(folder, "texts");
-    mkdirSync(texts);
     writeTexts(texts, chaos.texts, chaos.seed);
     const out = join(folder, "whole");
     const whole = await report(["run", texts, "--merge", "--name", "all", "--out", out, "--quiet"]);
@@ -116,7 +100,7 @@ class ChaosRun {
     try {
       await this.disturb();
       const retried = await this.workInPeace();
-      const checks = await checkFleet(fleet, folder, { whole, book });
+      const checks = await checkFleet(fleet, { whole, book });
       return { ...checks, disturbances: this.done, retried, deaths: this.deaths };
     } finally {
       await this.proxy.close();
@@ -182,7 +166,7 @@ class ChaosRun {
     } else if (kind < 0.95) {
       done.backends += await this.endBackends(1 + Math.floor(random() * 4));
     } else {
-      rmSync(this.fleet.cacheOf(worker.machine), { recursive: true, force: true });
+      rmSync(join(this.fleet.diskOf(worker.machine), "cache"), { recursive: true, force: true });
       done.wipes++;
     }
   }
@@ -212,21 +196,19 @@ class ChaosRun {
     return running;
   }
 
-  /** Workers that nobody disturbs, until nothing is left; jobs that were lost too often are tried again. */
   private async workInPeace(): Promise<number> {
-    let retried = 0;
-    for (let round = 0; round < MOST_ROUNDS; round++) {
-      for (let number = 0; number < this.chaos.processes; number++) this.startWorker(number);
-      const patience = setTimeout(() => {
-        for (const { child } of this.running) child.kill("SIGKILL");
-      }, PATIENCE_MS);
-      await Promise.all(this.ends);
-      clearTimeout(patience);
-      const failed = (await this.fleet.jobs()).filter(({ status }) => status === "failed");
-      if (failed.length === 0) break;
-      retried += failed.length;
-      for (const { id } of failed) await this.fleet.must(["retry", id]);
-    }
+    const retried = await workInPeace({
+      start: () => {
+        for (let number = 0; number < this.chaos.processes; number++) this.startWorker(number);
+        return [...this.running].map(({ child }) => child);
+      },
+      failed: async () => (await this.fleet.jobs()).filter(({ status }) => status === "failed").map(({ id }) => id),
+      retry: async (ids) => {
+        for (const id of ids) await this.fleet.must(["retry", id]);
+      },
+    });
+    // What they have said is read a moment later.
+    await Promise.all(this.ends);
     return retried;
   }
 }

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { type Corpus, CorpusBuilder, corpusOfText } from "../../src/core/corpus.ts";
+import { randomNumbers } from "./random.ts";
 import { denseSentencesArbitrary, textArbitrary, textOf } from "./texts.ts";
 
 /** Random small corpora, of odd texts and of texts with boxes. */
@@ -26,17 +27,6 @@ export function corpusOfSentences(sentences: readonly (readonly string[])[]): Co
 /** A word for a number: letters only. */
 export function letters(number: number): string {
   return number.toString(26).replace(/./g, (digit) => String.fromCharCode(97 + Number.parseInt(digit, 26)));
-}
-
-/** Numbers from 0 to 1 that the same seed gives again (mulberry32). */
-export function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** Sentences of 3 to 12 words in which a few words are in every second place, as in any language. */

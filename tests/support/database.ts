@@ -1,4 +1,4 @@
-// A database of its own for each test file, in the server that DATABASE_URL names.
+// Databases for tests, in the server that DATABASE_URL names.
 import { afterAll } from "bun:test";
 import { createHash } from "node:crypto";
 import postgres from "postgres";
@@ -18,7 +18,7 @@ export function serverUrl(): string {
 }
 
 /** The URL of another database of the server. */
-export function urlOf(database: string): string {
+function urlOf(database: string): string {
   const url = new URL(serverUrl());
   url.pathname = `/${database}`;
   return url.href;
@@ -34,6 +34,16 @@ export async function asOwner<T>(run: (sql: postgres.Sql) => Promise<T>, url: st
   }
 }
 
+/** Carry out all migrations in a database. */
+export async function makeTables(url: string): Promise<void> {
+  const database = await openDatabase({ url, max: 1 });
+  try {
+    await migrate(database);
+  } finally {
+    await database.close();
+  }
+}
+
 /** The name of a migrated database to make copies of; the first to ask makes it. */
 async function template(sql: postgres.Sql): Promise<string> {
   const hashes = (await readMigrations()).map(({ hash, made_ms }) => `${hash} ${made_ms}`).join();
@@ -44,9 +54,7 @@ async function template(sql: postgres.Sql): Promise<string> {
     // Under another name until it is whole.
     await sql.unsafe(`drop database if exists ${name}_new with (force)`);
     await sql.unsafe(`create database ${name}_new`);
-    const database = await openDatabase({ url: urlOf(`${name}_new`), max: 1 });
-    await migrate(database);
-    await database.close();
+    await makeTables(urlOf(`${name}_new`));
     await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${`${name}_new`}`;
     await sql.unsafe(`alter database ${name}_new rename to ${name}`);
     return name;
@@ -69,6 +77,13 @@ export async function makeDatabase(isMigrated = true): Promise<string> {
   return urlOf(name);
 }
 
+/** Remove all rows of a fleet, as if its tables had just been made. */
+export async function emptyTables(url: string): Promise<void> {
+  const tables = "jobs, job_locks, archives, processing_runs";
+  await asOwner((sql) => sql.unsafe(`truncate ${tables} restart identity`), url);
+}
+
+/** Remove a database, whoever is still connected to it. */
 export async function dropDatabase(url: string): Promise<void> {
   const name = new URL(url).pathname.slice(1);
   await asOwner((sql) => sql.unsafe(`drop database if exists ${name} with (force)`));

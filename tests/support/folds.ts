@@ -7,7 +7,7 @@ import { type FoldOutcome, type FoldRequest, foldCorpus } from "../../src/jobs/f
 import { linesOfChunk } from "./walks.ts";
 
 /** A request to fold a text: two dimensions, all volumes, no shard, two threads, no archive, unless said otherwise. */
-export function requestOf(text: string, changes: Partial<FoldRequest> = {}): FoldRequest {
+function requestOf(text: string, changes: Partial<FoldRequest> = {}): FoldRequest {
   const { corpus, counts } = corpusOfText(text);
   return {
     corpus,

@@ -1,9 +1,10 @@
 // A PostgreSQL for whoever wants to stop and start it: the one of all tests is not to be disturbed.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeTables } from "./database.ts";
+import { projectFile } from "./project.ts";
 
-const script = join(import.meta.dir, "../../scripts/servers/postgres.sh");
-
+/** A server of its own, its one database with the tables of a fleet. */
 export class OwnPostgres {
   private constructor(
     private readonly folder: string,
@@ -14,7 +15,14 @@ export class OwnPostgres {
     // Not under TMPDIR: the path of its socket must stay short.
     const folder = mkdtempSync("/tmp/fold-postgres-");
     const told = await run("up", folder);
-    return new OwnPostgres(folder, /^export DATABASE_URL=(.*)$/m.exec(told)?.[1] ?? "");
+    const server = new OwnPostgres(folder, /^export DATABASE_URL=(.*)$/m.exec(told)?.[1] ?? "");
+    try {
+      await makeTables(server.url);
+      return server;
+    } catch (error) {
+      await server.remove();
+      throw error;
+    }
   }
 
   /** All connections break, and for a moment there is none. */
@@ -53,7 +61,7 @@ export class OwnPostgres {
 }
 
 async function run(verb: "up" | "down" | "restart", folder: string, env: Record<string, string> = {}) {
-  const child = Bun.spawn([script, verb, folder], {
+  const child = Bun.spawn([projectFile("scripts/servers/postgres.sh"), verb, folder], {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

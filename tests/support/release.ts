@@ -2,11 +2,13 @@
 import { copyFileSync, linkSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { compile, hostTarget } from "../../scripts/compile.ts";
+import { sha256 } from "../../src/archive/manifest.ts";
 import { binary } from "./binary.ts";
+
+export { projectFile } from "./project.ts";
 
 /** The target of the machine that the tests run on. */
 export const target: string = hostTarget();
-const repository = join(import.meta.dir, "../..");
 
 /** Writes what a release of `version` holds for some targets: the same program for each, packed, and SHA256SUMS. */
 export async function publish(folder: string, program: string, targets: readonly string[] = [target]): Promise<void> {
@@ -36,16 +38,6 @@ export function installed(folder: string, name: string): string {
     copyFileSync(binary, path);
   }
   return path;
-}
-
-/** SHA-256 in hex. */
-export function sha256(bytes: Uint8Array): string {
-  return new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
-}
-
-/** A file of this project. */
-export function projectFile(path: string): string {
-  return join(repository, path);
 }
 
 /** Serves releases on loopback in the layout of GitHub, which redirects what is asked of the latest one. */

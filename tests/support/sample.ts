@@ -1,13 +1,16 @@
 // The sample text that ships with the project: of middle size, and known facts to compare with.
-import { join } from "node:path";
+import { projectFile } from "./project.ts";
 
 /** Path of the sample text. */
-export const samplePath: string = join(import.meta.dir, "../../scripts/sample/ships-log.txt");
+export const samplePath: string = projectFile("scripts/sample/ships-log.txt");
 
 /** The sample text. */
 export const sampleText: string = await Bun.file(samplePath).text();
 
-/** Its orthos of two dimensions, as the programs of ORTHO.md agree on them. */
+/** Its first half, to the end of a paragraph: in three dimensions a third of the work, and still several tasks. */
+export const halfOfSample: string = sampleText.slice(0, sampleText.lastIndexOf("\n\n", sampleText.length / 2));
+
+/** The orthos of the whole sample text in two dimensions, as the programs of ORTHO.md agree on them. */
 export const sampleFacts = {
   orthos: 54_755,
   digest: "6f4b766d808ea6c618340d93ec2fd5607b700de7e93e3b34880630939212710d",

@@ -1,9 +1,9 @@
 // Small file systems, to run out of space on.
 import { mkdirSync, statfsSync } from "node:fs";
 
-/** Mounts a file system of so many kilobytes at a place that is made; false where that cannot be done. */
+/** Mounts a file system of so many kilobytes at a place, which is made where it is not there; false where that cannot be done. */
 export function mountSmallDisk(place: string, size_kb: number): boolean {
-  mkdirSync(place);
+  mkdirSync(place, { recursive: true });
   if (process.platform !== "linux" || !mount("-t", "tmpfs", "-o", `size=${size_kb}k`, "fold-test", place)) return false;
   if (hasSize(place, size_kb)) return true;
   unmount(place);

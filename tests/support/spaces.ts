@@ -40,12 +40,24 @@ export async function temporaryBucket(): Promise<Bucket> {
   return bucket;
 }
 
+/** Removes all objects and unfinished uploads of a bucket. */
+export async function emptyBucket(bucket: Bucket): Promise<void> {
+  await bucket.abortStaleUploads("", Number.POSITIVE_INFINITY);
+  for await (const page of bucket.list("")) await bucket.remove(page.map(({ key }) => key));
+}
+
 /** Removes a bucket, its objects and unfinished uploads; nothing happens where there is none. */
 export async function removeBucketAndAll(bucket: Bucket): Promise<void> {
   if (!(await bucket.exists())) return;
-  await bucket.abortStaleUploads("", Number.POSITIVE_INFINITY);
-  for await (const page of bucket.list("")) await bucket.remove(page.map(({ key }) => key));
+  await emptyBucket(bucket);
   await bucket.removeItself();
+}
+
+/** The keys of all objects of a bucket, or of those that begin alike. */
+export async function keysOf(bucket: Bucket, prefix = ""): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const page of bucket.list(prefix)) keys.push(...page.map(({ key }) => key));
+  return keys;
 }
 
 /** The same bucket by another way: through a proxy, or with another key. */
