@@ -16,22 +16,12 @@ import type { ClaimedJob } from "../../src/db/rows.ts";
 import type { NewJob } from "../../src/db/submit-jobs.ts";
 import { FoldError } from "../../src/errors.ts";
 import { connect, newDatabase } from "../support/database.ts";
+import { randomNumbers } from "../support/random.ts";
 import { archiveOf, broken, failure, MAX_ATTEMPTS, newJob, submit, usual } from "./fixtures.ts";
 
 const WORKERS = 12;
 const SHARDS = 4;
 const STEPS = 50;
-
-/** Numbers 0 .. 1 that depend on the seed alone (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 function jobsOf(count: number): NewJob[] {
   const batch = crypto.randomUUID();
@@ -101,7 +91,7 @@ test(`random workers, FOLD_SEED=${seed}`, async () => {
   const watching = (async () => {
     while (!isOver) expect(await broken(watcher)).toEqual([]);
   })();
-  await Promise.all(databases.map((database, i) => work(database, `worker-${i}`, randomFrom(seed + i))));
+  await Promise.all(databases.map((database, i) => work(database, `worker-${i}`, randomNumbers(seed + i))));
   isOver = true;
   await watching;
   await finishAll(watcher);

@@ -3,7 +3,7 @@ import { beforeEach, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FakeDoctl } from "../support/fake-doctl.ts";
-import { projectFile } from "../support/release.ts";
+import { projectFile } from "../support/project.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const SECRET = "p w'\"$(id)`x`\\n&;|=#%é";

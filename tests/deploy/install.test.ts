@@ -13,7 +13,8 @@ import {
 import { join } from "node:path";
 import { version } from "../../src/version.ts";
 import { binary } from "../support/binary.ts";
-import { projectFile, publish, ReleaseServer, target } from "../support/release.ts";
+import { projectFile } from "../support/project.ts";
+import { publish, ReleaseServer, target } from "../support/release.ts";
 import { mountSmallDisk, unmount } from "../support/small-disk.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 

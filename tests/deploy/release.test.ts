@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { changesBefore, checkTag, releaseNotes } from "../../scripts/release-notes.ts";
-import { projectFile } from "../support/release.ts";
+import { projectFile } from "../support/project.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { basename } from "node:path";
-import { projectFile } from "../support/release.ts";
+import { projectFile } from "../support/project.ts";
 
 const scripts = [
   ...(await Array.fromAsync(new Bun.Glob("**/*.sh").scan(projectFile("scripts"))))

@@ -14,7 +14,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { version } from "../../src/version.ts";
-import { compileVersion, installed, projectFile, publish, ReleaseServer, target } from "../support/release.ts";
+import { projectFile } from "../support/project.ts";
+import { compileVersion, installed, publish, ReleaseServer, target } from "../support/release.ts";
 import { mountSmallDisk, unmount } from "../support/small-disk.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 

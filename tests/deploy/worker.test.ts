@@ -4,7 +4,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FakeDoctl } from "../support/fake-doctl.ts";
-import { projectFile, publish, ReleaseServer, target } from "../support/release.ts";
+import { projectFile } from "../support/project.ts";
+import { publish, ReleaseServer, target } from "../support/release.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const VERSION = "9.9.9";

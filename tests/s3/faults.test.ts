@@ -6,6 +6,7 @@ import type { Bucket } from "../../src/s3/bucket.ts";
 import { Connection, type S3Options, type Try } from "../../src/s3/connection.ts";
 import { readBody } from "../../src/s3/get.ts";
 import { type Fault, type Seen, startProxy } from "../support/proxy.ts";
+import { randomNumbers } from "../support/random.ts";
 import { hasty, otherWay, spaces, temporaryBucket } from "../support/spaces.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -282,7 +283,7 @@ test("an other side that always fails is given up", async () => {
 
 const seeds = [1, 2, 3, 4];
 test.each(seeds)("a bad day, seed %d: all that is told is true", async (seed) => {
-  const random = randomOf(seed);
+  const random = randomNumbers(seed);
   const faults: Fault[] = [
     ...failures,
     { kind: "truncate", after_bytes: 3_000, isPolite: true },
@@ -312,17 +313,6 @@ test.each(seeds)("a bad day, seed %d: all that is told is true", async (seed) =>
     patient,
   );
 });
-
-/** Mulberry32. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 test("objects that could not be removed for a moment are removed by the next call, and others told", async () => {
   const answer = (code: string) =>

@@ -5,8 +5,6 @@ import { compile, hostTarget } from "../../scripts/compile.ts";
 import { sha256 } from "../../src/archive/manifest.ts";
 import { binary } from "./binary.ts";
 
-export { projectFile } from "./project.ts";
-
 /** The target of the machine that the tests run on. */
 export const target: string = hostTarget();
 
