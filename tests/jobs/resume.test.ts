@@ -17,8 +17,8 @@ const folder = temporaryFolder();
 const path = join(folder, "book.tar.zst");
 const work = `${path}.work`;
 const options = { max_dims: 2, min_volume: 1, shard: null };
-// Of several tasks and half a second of work.
-const text = unevenSentences(1400, 1100, 3)
+// As few orthos as there may be in several tasks, whose parts are kept.
+const text = unevenSentences(1400, 2000, 3)
   .map((words) => words.join(" "))
   .join(". ");
 const request = { archive: path, options, threads: 2 };
@@ -74,7 +74,7 @@ async function stopInTheMiddle(): Promise<void> {
   rmSync(work, { recursive: true, force: true });
   expect(await foldUntil(Math.ceil(tasks / 2))).toBe(true);
   expect(existsSync(path)).toBe(false);
-  expect(spilledFiles().length).toBeGreaterThan(3);
+  expect(spilledFiles().length).toBeGreaterThan(2);
 }
 
 test("stopped again and again, by chance, it ends with the same bytes", async () => {
@@ -127,7 +127,7 @@ test.each(Object.entries(damages))("a finished part that is %s is walked again",
   await stopInTheMiddle();
   const files = spilledFiles();
   const before = files.length;
-  for (const file of [files[1], files[Math.floor(before / 2)], files[before - 1]]) damage(file);
+  for (const file of new Set([files[1], files[Math.floor(before / 2)], files[before - 1]])) damage(file);
   const { resumed, ...outcome } = await foldOn();
   expect(resumed).toBeLessThan(before);
   expectWhole(outcome);

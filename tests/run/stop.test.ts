@@ -3,10 +3,10 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { report, start } from "../support/binary.ts";
-import { sampleText } from "../support/sample.ts";
+import { halfOfSample } from "../support/sample.ts";
 import { withFolder } from "../support/temporary.ts";
 
-/** Three dimensions make the sample text a second's work, in many tasks. */
+/** Three dimensions make half of the sample text half a second's work, in several tasks. */
 const DIMENSIONS = ["--max-dims", "3"];
 const MAX_ROUNDS = 100;
 
@@ -36,7 +36,7 @@ describe("a run that is stopped", () => {
     test(`${signal} again and again: same archive as in one go`, async () => {
       await withFolder(async (folder) => {
         const text = join(folder, "log.txt");
-        writeFileSync(text, sampleText);
+        writeFileSync(text, halfOfSample);
         const start_ms = performance.now();
         const whole = await report(["run", text, ...DIMENSIONS, "--out", join(folder, "whole"), "--threads", "2"]);
         const whole_ms = performance.now() - start_ms;
@@ -54,7 +54,7 @@ describe("a run that is stopped", () => {
   test("a stop leaves neither a half archive nor a temporary file", async () => {
     await withFolder(async (folder) => {
       const text = join(folder, "log.txt");
-      writeFileSync(text, sampleText);
+      writeFileSync(text, halfOfSample);
       const { child, ended } = start(["run", text, ...DIMENSIONS, "--out", folder]);
       const work = join(folder, "log.max-dims-3.tar.zst.work");
       while (!existsSync(work) && child.exitCode === null) await Bun.sleep(5);

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import type { Status } from "../../src/cli/status.ts";
 import { call, report, start } from "../support/binary.ts";
-import { sampleText } from "../support/sample.ts";
+import { halfOfSample, sampleText } from "../support/sample.ts";
 import { mountSmallDisk, resizeDisk, unmount } from "../support/small-disk.ts";
 import { withFolder } from "../support/temporary.ts";
 
@@ -182,7 +182,7 @@ describe("fold work", () => {
 
 describe("a worker that is ended", () => {
   test("SIGTERM: the job waits again at once, and the next worker goes on from what was done", async () => {
-    await withTexts({ "log.txt": sampleText }, async (state) => {
+    await withTexts({ "log.txt": halfOfSample }, async (state) => {
       const { child, ended } = start(["work", ...DEEP, "--state-dir", state]);
       await until(() => hasParts(state) || child.exitCode !== null);
       child.kill("SIGTERM");
@@ -198,7 +198,7 @@ describe("a worker that is ended", () => {
   });
 
   test("kill -9: its job is free after the grace period, and ends with the same archive", async () => {
-    await withTexts({ "log.txt": sampleText }, async (state) => {
+    await withTexts({ "log.txt": halfOfSample }, async (state) => {
       const whole = await report([
         "run",
         join(state, "input", "log.txt"),
@@ -217,7 +217,7 @@ describe("a worker that is ended", () => {
   });
 
   test("suspended past the grace period, it wakes up to find its job gone, and harms nothing", async () => {
-    await withTexts({ "log.txt": sampleText }, async (state) => {
+    await withTexts({ "log.txt": halfOfSample }, async (state) => {
       const { child, ended } = start(["work", ...DEEP, "--json", "--state-dir", state], { env: QUICK });
       await until(() => hasParts(state) || child.exitCode !== null);
       child.kill("SIGSTOP");

@@ -1,8 +1,8 @@
-// A process that works on a storage, for tests that stop or kill it.
+// A process that works on storages, for tests that stop or kill it.
 //
-//     bun tests/storage/driver.ts ADDRESS claim-all        claim all texts, print their names
-//     bun tests/storage/driver.ts ADDRESS job SIGNAL N     do one job to its end; before the Nth change send the signal to itself
-//     bun tests/storage/driver.ts ADDRESS hold             claim a job, then do the calls named on standard input
+//     bun tests/storage/driver.ts claim-all ADDRESS        claim all texts, print their names
+//     bun tests/storage/driver.ts hold ADDRESS             claim a job, then do the calls named on standard input
+//     bun tests/storage/driver.ts jobs                     do one job for each order on standard input, a line of JSON
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { FoldError } from "../../src/errors.ts";
@@ -11,6 +11,7 @@ import { interceptChanges } from "../../src/storage/local/files.ts";
 import type { Storage } from "../../src/storage/port.ts";
 import { callsOf } from "./calls.ts";
 import { claim, finish, wanted } from "./place.ts";
+import type { JobOrder } from "./processes.ts";
 
 /** At once, also when the process is stopped right after. */
 function say(line: string): void {
@@ -33,23 +34,32 @@ async function claimAll(storage: Storage, orders: AsyncIterator<string>): Promis
   say(JSON.stringify(names));
 }
 
-async function doJob(storage: Storage, signal: NodeJS.Signals, stopBefore: number, merges: boolean): Promise<void> {
+async function doJobs(orders: AsyncIterable<string>): Promise<void> {
+  for await (const order of orders) say(await doJob(JSON.parse(order) as JobOrder));
+}
+
+/** Do one job, a merge where no text waits; how it ended. */
+async function doJob({ address, signal, stopBefore }: JobOrder): Promise<string> {
+  const storage = createStorage(JSON.parse(address) as StorageConfig);
   let changes = 0;
-  interceptChanges((change) => {
+  const restore = interceptChanges((change) => {
     changes++;
     if (changes !== stopBefore) return;
     say(`before ${change}`);
     process.kill(process.pid, signal);
   });
   try {
-    const attempt = await storage.claimNextJob(wanted({ worker: "sleeper", merges }));
-    if (attempt === null) return say("nothing to do");
+    const attempt = await storage.claimNextJob(wanted({ worker: "sleeper", merges: true }));
+    if (attempt === null) return "nothing to do";
     await storage.heartbeat(attempt, { share: 0.5, orthos: 1 });
     await storage.spillChunk(attempt, "part-0", new Uint8Array(10));
     await finish(storage, attempt);
-    say("completed");
+    return "completed";
   } catch (error) {
-    say(codeOf(error));
+    return codeOf(error);
+  } finally {
+    restore();
+    await storage.close();
   }
 }
 
@@ -68,11 +78,13 @@ async function hold(storage: Storage, orders: AsyncIterator<string>): Promise<vo
   }
 }
 
-const [address, command, signal, count, merges] = process.argv.slice(2);
-const storage = createStorage(JSON.parse(address) as StorageConfig);
-const orders = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-if (command === "claim-all") await claimAll(storage, orders);
-else if (command === "hold") await hold(storage, orders);
-else await doJob(storage, signal as NodeJS.Signals, Number(count), merges === "merges");
+const [command, address = ""] = process.argv.slice(2);
+const input = createInterface({ input: process.stdin });
+if (command === "jobs") {
+  await doJobs(input);
+} else {
+  const storage = createStorage(JSON.parse(address) as StorageConfig);
+  await (command === "hold" ? hold : claimAll)(storage, input[Symbol.asyncIterator]());
+}
 // Standard input may stay open for ever; all that was said is written.
 process.exit(0);
