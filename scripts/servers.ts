@@ -1,5 +1,5 @@
 // The servers that tests and long runs need: those that the environment names are used, the others are started here.
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./compile.ts";
 
@@ -9,8 +9,11 @@ const known = [
   { name: "spaces", variable: "DO_SPACES_ENDPOINT" },
 ] as const;
 
+/** A server by the name of its script. */
+export type ServerName = (typeof known)[number]["name"];
+
 interface Started {
-  readonly name: string;
+  readonly name: ServerName;
   readonly script: string;
   readonly folder: string;
   /** Its export lines; rejected when it does not come up. */
@@ -22,14 +25,12 @@ export class Servers {
   private constructor(private readonly started: readonly Started[]) {}
 
   /**
-   * Start what the environment does not name, all at once; `variables` waits for them.
+   * Start what the environment does not name, all at once; `missing` and `variables` wait for them.
    *
    * @param wanted only these
    */
   static start(wanted: readonly string[] = known.map(({ name }) => name)): Servers {
-    const missing = known.filter(
-      ({ name, variable }) => wanted.includes(name) && !process.env[variable] && existsSync(scriptOf(name)),
-    );
+    const missing = known.filter(({ name, variable }) => wanted.includes(name) && !process.env[variable]);
     return new Servers(
       missing.map(({ name, variable }) => {
         // Not under TMPDIR: the names of the sockets in there must stay short.
@@ -43,23 +44,41 @@ export class Servers {
     );
   }
 
+  /** Those that do not come up: why, and what to set. */
+  async missing(): Promise<ReadonlyMap<ServerName, string>> {
+    const missing = new Map<ServerName, string>();
+    for (const { name, exports } of this.started) {
+      const error = await exports.then(
+        () => null,
+        (reason: unknown) => reason,
+      );
+      if (error !== null) missing.set(name, error instanceof Error ? error.message : String(error));
+    }
+    return missing;
+  }
+
   /**
    * What the environment of a test run needs besides its own, once all servers are up.
    *
-   * @throws Error that says what to set, when one does not come up
+   * @param without servers that the run does without
+   * @throws Error that says what to set, when another one does not come up
    */
-  async variables(): Promise<Record<string, string>> {
-    const texts = await Promise.all(this.started.map(({ exports }) => exports));
+  async variables(without: readonly string[] = []): Promise<Record<string, string>> {
+    const needed = this.started.filter(({ name }) => !without.includes(name));
+    const texts = await Promise.all(needed.map(({ exports }) => exports));
     return Object.fromEntries(texts.flatMap((text) => [...variablesOf(text)]));
   }
 
-  /** Stop them all; what does not stop is told. */
+  /** Stop them all; what has come up and does not stop is told. */
   async stop(): Promise<void> {
     await Promise.all(
       this.started.map(async ({ name, script, folder, exports }) => {
-        await exports.catch(() => {});
+        const isUp = await exports.then(
+          () => true,
+          () => false,
+        );
         const { exitCode, stderr } = await runScript(script, "down", folder);
-        if (exitCode !== 0) console.error(`${name} in ${folder} was not stopped:\n${stderr}`);
+        if (exitCode !== 0 && isUp) console.error(`${name} in ${folder} was not stopped:\n${stderr}`);
         else rmSync(folder, { recursive: true, force: true });
       }),
     );
@@ -86,6 +105,8 @@ async function runScript(script: string, verb: "up" | "down", folder: string) {
     stdout: "pipe",
     stderr: "pipe",
     detached: true,
+    // As it is now: left out, it would be as it was when this process began.
+    env: process.env,
   });
   const [stdout, stderr, exitCode] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
   return { exitCode, stdout, stderr };

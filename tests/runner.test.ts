@@ -1,0 +1,100 @@
+// npm test itself: which files need a server, and what becomes of them where there is none.
+import { afterEach, expect, test } from "bun:test";
+import { Servers } from "../scripts/servers.ts";
+import { type Need, splitArguments, testFiles } from "../scripts/test-files.ts";
+import { findMissing, needsOfRun, planTests } from "../scripts/test-plan.ts";
+import { projectFile } from "./support/project.ts";
+
+const needs = (path: string) => testFiles([path]).map((file) => file.needs);
+
+test.each<[string, Need[]]>([
+  ["tests/core/walk.test.ts", []],
+  ["tests/run/stage.test.ts", []],
+  ["tests/storage/local.test.ts", []],
+  ["tests/s3/cache.test.ts", []],
+  ["tests/db/claims.test.ts", ["postgres"]],
+  ["tests/db/starter.test.ts", ["own postgres", "postgres"]],
+  ["tests/run/spaces.test.ts", ["spaces"]],
+  ["tests/storage/spaces.test.ts", ["spaces"]],
+  ["tests/storage/cloud.test.ts", ["postgres", "spaces"]],
+  ["tests/cloud/chaos.test.ts", ["own postgres", "postgres", "spaces"]],
+])("%s needs %j", (path, expected) => {
+  expect(needs(path)).toEqual([expected]);
+});
+
+test("nobody asks for a server behind the back of the supports", async () => {
+  const found: string[] = [];
+  for await (const path of new Bun.Glob("tests/**/*.ts").scan(projectFile("."))) {
+    const text = await Bun.file(projectFile(path)).text();
+    if (/process\.env(\[|\.(DATABASE_URL|DO_SPACES_|SPACES_DIR))/.test(text)) found.push(path);
+  }
+  // The last of these imports the two before it.
+  const supports = ["database", "spaces", "limited-keys"].map((name) => `tests/support/${name}.ts`);
+  expect(found.sort()).toEqual(["tests/runner.test.ts", ...supports].sort());
+});
+
+test("arguments are files, or options with their values", () => {
+  const args = ["./tests/db", "-t", "tests/name", "--bail", "resume", "--timeout", "5"];
+  expect(splitArguments(args)).toEqual({
+    filters: ["./tests/db", "resume"],
+    options: ["-t", "tests/name", "--bail", "--timeout", "5"],
+  });
+  expect(needsOfRun(["tests/core", "-t", "tests/db"])).toEqual([]);
+  expect([...needsOfRun([])].sort()).toEqual(["own postgres", "postgres", "spaces"]);
+});
+
+const without = new Map<Need, string>([["postgres", "postgres.sh: install it\nset DATABASE_URL"]]);
+
+test("where nothing is missing all is run as it was asked for", () => {
+  expect(planTests(["tests/db", "-t", "x"], new Map(), false)).toEqual({ args: ["tests/db", "-t", "x"], leftOut: [] });
+});
+
+test("files that need what is missing are left out, and told with the reason; the others are run", () => {
+  const { args, leftOut } = planTests(["storage/c", "-t", "x"], without, true);
+  expect(args).toEqual(["-t", "x", "./tests/storage/clocks.test.ts"]);
+  expect(leftOut).toEqual([
+    "not run: files that need PostgreSQL, 1 of them",
+    "  postgres.sh: install it",
+    "  set DATABASE_URL",
+    "1 of 2 files of tests were not run",
+  ]);
+  const all = planTests([], without, true).args ?? [];
+  expect(all).toContain("./tests/s3/objects.test.ts");
+  expect(all.filter((path) => /\/(db|cloud)\//.test(path))).toEqual([]);
+  expect(planTests(["tests/db"], without, true).args).toBeNull();
+});
+
+test("with CI set it is an error that names the reason", () => {
+  expect(() => planTests([], without, false)).toThrow(/install it\nset DATABASE_URL\nwith CI set/);
+});
+
+const { DATABASE_URL, POSTGRES_PORT } = process.env;
+afterEach(() => {
+  for (const [name, value] of Object.entries({ DATABASE_URL, POSTGRES_PORT })) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+});
+
+test("a server that does not come up is missing, with what its starter says; so is one that tests want to stop", async () => {
+  delete process.env.DATABASE_URL;
+  process.env.POSTGRES_PORT = "no port";
+  const servers = Servers.start(["postgres"]);
+  try {
+    const missing = await findMissing(servers, ["postgres", "own postgres"], "linux");
+    expect([...missing.keys()]).toEqual(["postgres", "own postgres"]);
+    for (const reason of missing.values()) expect(reason).toContain("set DATABASE_URL");
+    expect(await servers.variables(["postgres"])).toEqual({});
+    expect(servers.variables()).rejects.toThrow("set DATABASE_URL");
+  } finally {
+    await servers.stop();
+  }
+});
+
+test("elsewhere than on Linux no server can be stopped and started, also where one is named", async () => {
+  process.env.DATABASE_URL = "postgres://127.0.0.1/named";
+  const servers = Servers.start(["postgres", "own postgres"]);
+  expect(await findMissing(servers, ["postgres"], "darwin")).toEqual(new Map());
+  expect([...(await findMissing(servers, ["own postgres"], "darwin")).keys()]).toEqual(["own postgres"]);
+  expect(await findMissing(servers, ["own postgres"], "linux")).toEqual(new Map());
+});
