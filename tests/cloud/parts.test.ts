@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PartsElsewhere } from "../../src/jobs/parts-elsewhere.ts";
 import { CloudStorage } from "../../src/storage/cloud/cloud-storage.ts";
+import { Parts } from "../../src/storage/cloud/parts.ts";
 import type { Attempt, Storage } from "../../src/storage/port.ts";
 import { CloudPlaces } from "../storage/cloud-place.ts";
 import { claim } from "../storage/place.ts";
@@ -110,10 +111,35 @@ test("a part that does not arrive is missing, and keeps no other one from arrivi
   });
 });
 
-test("whose job it no longer is sends nothing more", async () => {
+test("whose job it no longer is sends nothing more, nor asks for each part", async () => {
   await storage.cancelJob(attempt.id);
-  await putAll({ "7-0.last.10.zst": "one", "8-0.last.10.zst": "two" }, "the fold", faulty);
+  let asked = 0;
+  const counting: Storage = Object.assign(Object.create(faulty) as Storage, {
+    spillChunk: (...args: Parameters<Storage["spillChunk"]>) => {
+      asked++;
+      return faulty.spillChunk(...args);
+    },
+  });
+  await putAll({ "7-0.last.10.zst": "one", "8-0.last.10.zst": "two" }, "the fold", counting);
   expect(puts).toEqual([]);
+  const parts = new PartsElsewhere(counting, attempt, folderOf(attempt), "the fold", 0);
+  asked = 0;
+  for (const name of readdirSync(folderOf(attempt))) {
+    parts.put(join(folderOf(attempt), name));
+    await parts.end(false);
+  }
+  expect(asked).toBe(1);
+});
+
+test("an attempt finds the latest of each part that those before it have left, and none of those after it", async () => {
+  const parts = new Parts(place.cloud.temp);
+  const job = crypto.randomUUID();
+  for (const number of [1, 2, 3]) await parts.put(job, number, "a", new Uint8Array([number]));
+  await parts.put(job, 3, "b", new Uint8Array([3]));
+  const found = async (number: number) => [await parts.names(job, number), await parts.get(job, number, "a")];
+  expect(await found(2)).toEqual([["a"], new Uint8Array([2])]);
+  expect(await found(3)).toEqual([["a", "b"], new Uint8Array([3])]);
+  expect(await parts.get(job, 2, "b")).toBeNull();
 });
 
 test("nothing is sent of a job that takes no time, nor what waits when it is done", async () => {

@@ -70,3 +70,16 @@ test("a text that is not what its key says is put there anew by whoever submits 
   const storage = place.open();
   expect(Buffer.from(await storage.readText(await claim(storage))).toString()).toBe(text);
 });
+
+test("an archive that is handed over twice is there once, and completes the job", async () => {
+  await place.putText("book", "all the readers. his case of.");
+  const storage = place.open();
+  const attempt = await claim(storage);
+  await handOver(storage, attempt);
+  const [first] = await keysOf(place.cloud.results);
+  await handOver(storage, attempt);
+  const [second, ...others] = await keysOf(place.cloud.results);
+  expect([second === first, others]).toEqual([false, []]);
+  const { name } = await storage.completeJob(attempt);
+  expect(await Bun.file(await storage.openArchive(name, place.scratch)).exists()).toBe(true);
+});

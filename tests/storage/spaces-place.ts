@@ -36,7 +36,7 @@ export class SpacesPlace implements Place {
 
   /** @param giveBack what becomes of the buckets when the place is removed */
   constructor(
-    private readonly buckets: Buckets,
+    readonly buckets: Buckets,
     private readonly giveBack: () => Promise<void>,
   ) {
     this.scratch = join(this.parent, "scratch");
