@@ -83,8 +83,8 @@ async function runBunTest(args: readonly string[], variables: Record<string, str
       `--timeout=${test_timeout_ms}`,
       "--reporter=junit",
       `--reporter-outfile=${report}`,
-      // Many files wait for servers and disks: two at a time keep two cores busy.
-      "--parallel=2",
+      // Many files wait for servers, disks and leases: three at a time keep two cores busy.
+      "--parallel=3",
       ...args,
     ],
     { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...variables }, signal },
