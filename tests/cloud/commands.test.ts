@@ -2,9 +2,9 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { call, start } from "../support/binary.ts";
+import { call, jsonLines, start } from "../support/binary.ts";
 import { asOwner } from "../support/database.ts";
-import { type Fleet, jsonLines, withFleet } from "../support/fleet.ts";
+import { type Fleet, withFleet } from "../support/fleet.ts";
 import { startProxy } from "../support/proxy.ts";
 import { mountSmallDisk, unmount } from "../support/small-disk.ts";
 import { spaces } from "../support/spaces.ts";

@@ -3,8 +3,8 @@ import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { call, start } from "../support/binary.ts";
-import { type Fleet, jsonLines, withFleet } from "../support/fleet.ts";
+import { call, jsonLines, start } from "../support/binary.ts";
+import { type Fleet, withFleet } from "../support/fleet.ts";
 import { startProxy } from "../support/proxy.ts";
 import { spaces } from "../support/spaces.ts";
 

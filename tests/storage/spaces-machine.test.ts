@@ -8,8 +8,9 @@ import { describeArchive } from "../../src/storage/describe-archive.ts";
 import { ProcessLock } from "../../src/storage/spaces/process-lock.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { claim, finish, wanted } from "./place.ts";
-import { SpacesPlace } from "./spaces-place.ts";
+import { type SpacesPlace, SpacesPlaces } from "./spaces-place.ts";
 
+const emptyPlaces = new SpacesPlaces();
 const text = "one two three. four five six.\n";
 const places: SpacesPlace[] = [];
 afterAll(async () => {
@@ -17,7 +18,7 @@ afterAll(async () => {
 });
 
 async function newPlace(...names: readonly string[]): Promise<SpacesPlace> {
-  const place = await SpacesPlace.make();
+  const place = await emptyPlaces.make();
   places.push(place);
   for (const name of names) await place.putText(name, text);
   return place;

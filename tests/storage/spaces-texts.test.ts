@@ -9,8 +9,9 @@ import { type Fault, type Seen, startProxy } from "../support/proxy.ts";
 import { beginUpload, putRaw } from "../support/raw-object.ts";
 import { hasty, spaces } from "../support/spaces.ts";
 import { claim, codeOf, failure, finish, handOver, wanted } from "./place.ts";
-import { SpacesPlace } from "./spaces-place.ts";
+import { type SpacesPlace, SpacesPlaces } from "./spaces-place.ts";
 
+const emptyPlaces = new SpacesPlaces();
 const text = "one two three. four five six.\n";
 const broken: Fault = { kind: "status", status: 500 };
 const closing: (() => Promise<void>)[] = [];
@@ -19,7 +20,7 @@ afterAll(async () => {
 });
 
 async function newPlace(...names: readonly string[]): Promise<SpacesPlace> {
-  const place = await SpacesPlace.make();
+  const place = await emptyPlaces.make();
   closing.push(() => place.remove());
   for (const name of names) await place.putText(name, text);
   return place;
