@@ -90,7 +90,7 @@ export const environment = [
   },
   { name: "NO_COLOR", initial: "not set", meaning: "set to anything: no colour, not even on a terminal" },
   { name: "COLUMNS", initial: "the terminal's, else 80", meaning: "the width that grids and tables fit into" },
-  { name: "FOLD_DEBUG", initial: "not set", meaning: "set to 1: an error that fold does not know prints its stack" },
+  { name: "FOLD_DEBUG", initial: "not set", meaning: "set to 1: an error prints its stack, too" },
 ] as const;
 
 /** What the environment says. */

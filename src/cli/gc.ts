@@ -18,7 +18,7 @@ export async function execute({ flags }: CommandArguments<GcFlags>, io: CommandI
     formatCounted(archives, "archive"),
     formatCounted(parts, "finished part"),
     ...(inputs ? [formatCounted(texts, "text")] : []),
-    ...(dryRun ? [] : [formatCounted(uploads, "unfinished upload")]),
+    formatCounted(uploads, "unfinished upload"),
   ];
   io.output.line(`${dryRun ? "would delete" : "deleted"} ${counts.join(", ")}: ${formatBytes(size_bytes)}`);
   return 0;

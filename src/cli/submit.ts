@@ -44,7 +44,7 @@ function reportOf({ name, size_bytes, isUploaded, jobs }: SubmittedText) {
     text: name,
     size_bytes,
     uploaded: isUploaded,
-    jobs: jobs.map(({ id, isNew, shard }) => ({ job: id, new: isNew, shard })),
+    jobs: jobs.map(({ id, isNew, status, shard }) => ({ job: id, new: isNew, status, shard })),
   };
 }
 
@@ -53,5 +53,8 @@ function lineOf({ name, size_bytes, jobs }: SubmittedText): string {
   const [first] = jobs;
   const what = jobs.length === 1 ? `job ${first.id}` : `${formatCounted(jobs.length, "job")}, one a shard`;
   const note = fresh === jobs.length ? "" : fresh === 0 ? "; submitted before" : `; ${fresh} of them new`;
-  return `${name}: ${formatBytes(size_bytes)}, ${what}${note}`;
+  const failed = jobs.filter(({ status }) => status === "failed").length;
+  const trouble =
+    failed === 0 ? "" : `, ${failed} put aside: \`fold jobs\` tells why, \`fold retry ${name}\` tries again`;
+  return `${name}: ${formatBytes(size_bytes)}, ${what}${note}${trouble}`;
 }

@@ -1,6 +1,6 @@
 import { FoldError } from "../errors.ts";
 import type { Database } from "./database.ts";
-import type { JobOptions } from "./rows.ts";
+import type { JobOptions, JobStatus } from "./rows.ts";
 
 /** A text to fold, or one shard of it. */
 export interface NewJob {
@@ -22,6 +22,7 @@ export interface Submitted {
   readonly id: string;
   /** false when the same was submitted before. */
   readonly isNew: boolean;
+  readonly status: JobStatus;
 }
 
 /** So many go into one statement. */
@@ -30,6 +31,7 @@ export const MOST_AT_ONCE = 1_000;
 interface Inserted {
   readonly number: number;
   readonly id: string;
+  readonly status: JobStatus;
 }
 
 /**
@@ -67,14 +69,14 @@ export async function submitJobs(database: Database, jobs: readonly NewJob[]): P
           "dedupeKey", size_bytes, "inputPath"
         from placed order by "dedupeKey" collate "C"
         on conflict (dedupe_key) do update set dedupe_key = excluded.dedupe_key
-        returning id, dedupe_key
+        returning id, dedupe_key, status
       )
-      select given.number, queued.id from queued join given on given."dedupeKey" = queued.dedupe_key`,
+      select given.number, queued.id, queued.status from queued join given on given."dedupeKey" = queued.dedupe_key`,
   );
-  const idOf = new Map(inserted.map(({ number, id }) => [number, id]));
+  const queued = new Map(inserted.map((row) => [row.number, row]));
   return jobs.map(({ dedupeKey }, number) => {
     const owner = first.get(dedupeKey)!;
-    const id = idOf.get(owner)!;
-    return { id, isNew: owner === number && id === ids[number] };
+    const { id, status } = queued.get(owner)!;
+    return { id, isNew: owner === number && id === ids[number], status };
   });
 }

@@ -10,7 +10,7 @@ import { presign } from "./presign.ts";
 import { type Condition, type PutOptions, put, putIf } from "./put.ts";
 import { type PutFile, type PutFileOptions, putFile, putInParts } from "./put-file.ts";
 import { remove } from "./remove.ts";
-import { abortStaleUploads } from "./stale-uploads.ts";
+import { abortStaleUploads, type StaleOptions } from "./stale-uploads.ts";
 
 /** A bucket: all that fold does with objects. Each call is tried again as far as that can help. */
 export class Bucket {
@@ -79,7 +79,7 @@ export class Bucket {
   }
 
   /** See abortStaleUploads: what uploads have left that were begun before a point in time. */
-  abortStaleUploads(prefix: string, before_ms: number, options?: CallOptions): Promise<number> {
+  abortStaleUploads(prefix: string, before_ms: number, options?: StaleOptions): Promise<number> {
     return abortStaleUploads(this.place, prefix, before_ms, options);
   }
 

@@ -27,7 +27,7 @@ interface Upload {
 
 /**
  * Put a file in parts, several at a time. Either all of it is there afterwards, or nothing is left; what a lost connection
- * leaves is found by `staleUploads`, and goes by the rule that `fold setup` makes.
+ * leaves is found by `abortStaleUploads`, and goes by the rule that `fold setup` makes.
  */
 export async function putParts(
   place: Place,

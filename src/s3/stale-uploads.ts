@@ -40,6 +40,11 @@ export async function* openUploads(
   } while (after !== null);
 }
 
+export interface StaleOptions extends CallOptions {
+  /** Only count them. */
+  readonly dryRun?: boolean;
+}
+
 /**
  * Throw away what uploads have left that were begun before a point in time.
  *
@@ -49,14 +54,14 @@ export async function abortStaleUploads(
   place: Place,
   prefix: string,
   before_ms: number,
-  options: CallOptions = {},
+  { dryRun = false, ...options }: StaleOptions = {},
 ): Promise<number> {
   let count = 0;
   for await (const page of openUploads(place, prefix, options)) {
     for (const { key, id, begun_ms } of page) {
       if (begun_ms >= before_ms) continue;
       try {
-        await abortUpload(place, key, id);
+        if (!dryRun) await abortUpload(place, key, id);
         count++;
       } catch (error) {
         // Somebody else was faster, or it was completed.

@@ -71,6 +71,16 @@ test("a text that is not what its key says is put there anew by whoever submits 
   expect(Buffer.from(await storage.readText(await claim(storage))).toString()).toBe(text);
 });
 
+test("a text that is not what its key says is folded by nobody, however small", async () => {
+  const text = "all the readers. his case of.";
+  await place.putText("book", text);
+  const key = inputKey(createHash("sha256").update(text).digest("hex"));
+  await place.cloud.input.put(key, Buffer.from("x".repeat(text.length)));
+  const storage = place.open();
+  const attempt = await claim(storage);
+  expect(await codeOf(async () => void (await storage.readText(attempt)))).toBe("corrupt");
+});
+
 test("an archive that is handed over twice is there once, and completes the job", async () => {
   await place.putText("book", "all the readers. his case of.");
   const storage = place.open();

@@ -126,3 +126,39 @@ test("killed while it uploads: no job is there, and the same again makes it", as
     expect((await call(["gc", "--grace", "0", "--json"], { env })).stdout).toContain('"uploads":1');
   });
 });
+
+test("a job that was put aside before is told, and a text that was collected meanwhile is sent again", async () => {
+  await withFleet(async (fleet) => {
+    const { env, folder } = fleet;
+    writeFileSync(join(folder, "book.txt"), "all the readers. his case of.\n");
+    const submit = (...args: string[]) => call(["submit", "book.txt", ...args], { env, cwd: folder });
+    expect((await submit()).stdout).not.toContain("before");
+    expect((await submit()).stdout).toMatch(/; submitted before\n$/);
+    expect(await call(["cancel", "book"], { env })).toMatchObject({ exit: 0 });
+    expect((await submit()).stdout).toContain(
+      "submitted before, 1 put aside: `fold jobs` tells why, `fold retry book`",
+    );
+    const [told] = jsonLines((await submit("--json")).stdout);
+    expect(told).toMatchObject({ uploaded: false, jobs: [{ new: false, status: "failed" }] });
+    let heads = 0;
+    const proxy = await startProxy(spaces.endpoint, ({ method, path }) => {
+      // It is found once, and gone when the job is queued.
+      if (method === "HEAD" && path.includes("/inputs/")) heads++;
+      return method === "HEAD" && path.includes("/inputs/") && heads === 2 ? { kind: "status", status: 404 } : null;
+    });
+    try {
+      const [again] = jsonLines(
+        (
+          await call(["submit", "book.txt", "--json"], {
+            env: { ...env, DO_SPACES_ENDPOINT: proxy.endpoint },
+            cwd: folder,
+          })
+        ).stdout,
+      );
+      expect(again).toMatchObject({ uploaded: false });
+      expect(proxy.seen.filter(({ method }) => method === "PUT").length).toBe(1);
+    } finally {
+      await proxy.close();
+    }
+  });
+});

@@ -8,6 +8,9 @@ import { Connection } from "../../s3/connection.ts";
 import { mayBeThere } from "../may-be-there.ts";
 import type { CloudConfig } from "./cloud-config.ts";
 
+/** A smaller difference between two clocks cannot be told from none: answers tell whole seconds. */
+const SKEW_ACCURACY_MS = 2_000;
+
 /** The database and the buckets of a fleet, opened when they are first needed. */
 export class CloudParts {
   readonly input: Bucket;
@@ -24,6 +27,12 @@ export class CloudParts {
     this.results = new Bucket(this.connection, results);
     this.temp = new Bucket(this.connection, temp);
     this.cache = new Cache(join(config.cacheDir, "content"), config.cacheSize_bytes);
+  }
+
+  /** The time by the clock of those who say how old an object is, as soon as they have answered. */
+  now_ms(): number {
+    const skew_ms = this.connection.skew_ms ?? 0;
+    return Date.now() + (Math.abs(skew_ms) > SKEW_ACCURACY_MS ? skew_ms : 0);
   }
 
   /**

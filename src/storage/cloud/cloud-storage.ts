@@ -17,6 +17,7 @@ import { reclaimStale } from "../../db/reclaim-stale.ts";
 import { retryJob } from "../../db/retry-job.ts";
 import type { ArchiveRow, ClaimedJob } from "../../db/rows.ts";
 import { FoldError, fromSystemError } from "../../errors.ts";
+import { sha256Of } from "../../s3/etag.ts";
 import { checkChunkName } from "../chunk-name.ts";
 import type { ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
@@ -165,7 +166,12 @@ export class CloudStorage implements Storage {
     const { inputPath, size_bytes } = await leasedJob(await this.cloud.database(), keyOf(attempt));
     const { input, cache } = this.cloud;
     const sha256 = sha256OfInput(inputPath);
-    if (size_bytes < LEAST_CACHED_BYTES || sha256 === null) return (await input.get(inputPath, size_bytes)).bytes;
+    if (size_bytes < LEAST_CACHED_BYTES || sha256 === null) {
+      const { bytes } = await input.get(inputPath, size_bytes);
+      if (sha256 === null || sha256Of(bytes) === sha256) return bytes;
+      const hint = "somebody has put another text in its place: submit the text again";
+      throw new FoldError("corrupt", `${inputPath} in the bucket ${input.name} is not the text of this name`, hint);
+    }
     const path = join(attempt.folder, "source.txt");
     await cache.take(
       sha256,

@@ -53,13 +53,12 @@ export async function collectGarbage(cloud: CloudParts, options: GarbageOptions)
         isLive: (key, live) => live.inputKeys.has(key),
       })
     : 0;
-  let uploads = 0;
-  const before_ms = Date.now() - grace_ms;
-  if (!options.dryRun) {
-    uploads += await cloud.results.abortStaleUploads(ARCHIVES, before_ms, { signal });
-    uploads += await cloud.temp.abortStaleUploads(JOBS, before_ms, { signal });
-    uploads += await cloud.input.abortStaleUploads(INPUTS, before_ms, { signal });
-  }
+  const stale = { dryRun: options.dryRun, signal };
+  const before_ms = cloud.now_ms() - grace_ms;
+  const uploads =
+    (await cloud.results.abortStaleUploads(ARCHIVES, before_ms, stale)) +
+    (await cloud.temp.abortStaleUploads(JOBS, before_ms, stale)) +
+    (await cloud.input.abortStaleUploads(INPUTS, before_ms, stale));
   return { archives, parts, texts, uploads, size_bytes: collector.size_bytes };
 }
 
@@ -88,10 +87,9 @@ class Collector {
   async sweep(bucket: Bucket, prefix: string, kind: Kind): Promise<number> {
     const { grace_ms, dryRun, signal } = this.options;
     const database = await this.cloud.database();
-    // By the clock of those who say how old an object is.
-    const now_ms = Date.now();
     let count = 0;
     for await (const page of bucket.list(prefix, { signal })) {
+      const now_ms = this.cloud.now_ms();
       const old = page.filter(({ key, modified_ms }) => kind.isOurs(key) && now_ms - modified_ms > grace_ms);
       if (old.length === 0) continue;
       const live = await liveKeys(database, kind.candidates(old.map(({ key }) => key)));

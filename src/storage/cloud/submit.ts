@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FoldOptions } from "../../archive/manifest.ts";
-import { MOST_AT_ONCE, type NewJob, submitJobs } from "../../db/submit-jobs.ts";
+import type { JobStatus } from "../../db/rows.ts";
+import { MOST_AT_ONCE, type NewJob, type Submitted, submitJobs } from "../../db/submit-jobs.ts";
 import type { CloudParts } from "./cloud-parts.ts";
 import { inputKey } from "./keys.ts";
 
@@ -43,6 +44,7 @@ export interface SubmittedJob {
   readonly id: string;
   /** false when the same was submitted before. */
   readonly isNew: boolean;
+  readonly status: JobStatus;
   readonly shard: FoldOptions["shard"];
 }
 
@@ -59,15 +61,18 @@ export async function submitTexts(
   const nonce = options.again ? crypto.randomUUID() : "";
   const batch = options.merge ? uuidOf("batch", nonce, optionsKey(options), ...texts.map(keyOfText).sort()) : null;
   const uploaded = await uploadAll(cloud, texts, options.signal);
+  const found = texts.filter(({ sha256 }) => !uploaded.has(sha256));
   const jobs = texts.flatMap((text) => jobsOf(text, batch, nonce, options));
-  const submitted: { id: string; isNew: boolean }[] = [];
+  const submitted: Submitted[] = [];
   for (let at = 0; at < jobs.length; at += MOST_AT_ONCE) {
     submitted.push(...(await submitJobs(database, jobs.slice(at, at + MOST_AT_ONCE))));
   }
+  // A collection of texts may have thrown away in between what no job needed; from here on a job does.
+  await uploadAll(cloud, found, options.signal);
   return texts.map(({ name, size_bytes }, number) => {
     const from = number * options.shards;
     const own = submitted.slice(from, from + options.shards);
-    const parts = own.map(({ id, isNew }, i) => ({ id, isNew, shard: jobs[from + i].options.shard }));
+    const parts = own.map((job, i) => ({ ...job, shard: jobs[from + i].options.shard }));
     return { name, size_bytes, isUploaded: uploaded.has(texts[number].sha256), jobs: parts };
   });
 }
