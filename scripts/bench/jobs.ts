@@ -1,18 +1,18 @@
 // How many small texts a second workers fold, and what working side by side costs, as JSON:
-//   bun scripts/bench/jobs.ts FOLD BOOK [TEXTS] [CHARACTERS]
+//   bun scripts/bench/jobs.ts FOLD BOOK [TEXTS] [CHARACTERS] [RUNS]
 // FOLD is the executable, BOOK a text that is cut into TEXTS (1000) pieces of CHARACTERS (2000), again from its beginning
-// when it ends. `alone` is `fold run` on the same texts in one process on one thread: the same archives without jobs.
+// when it ends. `alone` is `fold run` on the same texts in one process on one thread: the same archives without jobs;
+// `against_alone` is the median of RUNS (3), each of which is compared with the run before it.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const [fold, book, texts = "1000", characters = "2000"] = Bun.argv.slice(2);
+const [fold, book, texts = "1000", characters = "2000", runs = "3"] = Bun.argv.slice(2);
 if (book === undefined) {
-  console.error("usage: bun scripts/bench/jobs.ts FOLD BOOK [TEXTS] [CHARACTERS]");
+  console.error("usage: bun scripts/bench/jobs.ts FOLD BOOK [TEXTS] [CHARACTERS] [RUNS]");
   process.exit(2);
 }
 const PROCESSES = [1, 2, 4];
-const RUNS = 3;
 
 function cut(): string[] {
   const all = readFileSync(book, "utf8");
@@ -46,7 +46,7 @@ const folder = mkdtempSync(join(tmpdir(), "fold-jobs-"));
 const times = new Map<string, number[]>();
 const note = (what: string, time_ms: number) => times.set(what, [...(times.get(what) ?? []), time_ms]);
 try {
-  for (let run = 0; run < RUNS; run++) {
+  for (let run = 0; run < Number(runs); run++) {
     writeTexts(join(folder, "texts"));
     rmSync(join(folder, "out"), { recursive: true, force: true });
     note("alone", await timeOf(["run", join(folder, "texts"), "--threads", "1", "--out", join(folder, "out")]));
@@ -61,19 +61,20 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-const alone_ms = median(times.get("alone") ?? []);
+const alone = times.get("alone") ?? [];
 const rates = PROCESSES.map((processes) => {
-  const time_ms = median(times.get(`${processes}`) ?? []);
+  const own = times.get(`${processes}`) ?? [];
+  const time_ms = median(own);
   return {
     processes,
     time_ms: Math.round(time_ms),
     jobs_per_s: Math.round((pieces.length / time_ms) * 1000),
-    against_alone: alone_ms / time_ms,
+    against_alone: median(own.map((one_ms, run) => alone[run] / one_ms)),
   };
 });
 console.log(
   JSON.stringify(
-    { texts: pieces.length, characters: Number(characters), alone_ms: Math.round(alone_ms), rates },
+    { texts: pieces.length, characters: Number(characters), alone_ms: Math.round(median(alone)), rates },
     null,
     1,
   ),
