@@ -1,5 +1,5 @@
 // What it costs to work through a database and buckets instead of a state directory, as JSON:
-//   bun scripts/bench/fleet.ts FOLD BOOK [TEXTS] [CHARACTERS] [WORKERS]
+//   bun scripts/bench/fleet.ts FOLD BOOK [TEXTS] [CHARACTERS] [WORKERS] [RUNS]
 // FOLD is the executable, BOOK a text that is cut into TEXTS (100) pieces of CHARACTERS (40000), again from its beginning
 // when it ends; WORKERS (10) processes of one thread fold them, from a state directory and from a fleet's storage, which
 // the environment names and which must be empty: DATABASE_URL, DO_SPACES_*.
@@ -7,12 +7,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const [fold, book, texts = "100", characters = "40000", workers = "10"] = Bun.argv.slice(2);
+const [fold, book, texts = "100", characters = "40000", workers = "10", runs = "3"] = Bun.argv.slice(2);
 if (book === undefined) {
-  console.error("usage: bun scripts/bench/fleet.ts FOLD BOOK [TEXTS] [CHARACTERS] [WORKERS]");
+  console.error("usage: bun scripts/bench/fleet.ts FOLD BOOK [TEXTS] [CHARACTERS] [WORKERS] [RUNS]");
   process.exit(2);
 }
-const RUNS = 3;
 
 /** @param run part of their names: archives of other runs must not be equal, or they would be joined */
 function writeTexts(folder: string, run: number): void {
@@ -49,7 +48,7 @@ const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[v
 const folder = mkdtempSync(join(tmpdir(), "fold-fleet-"));
 const [local, cloud]: [number[], number[]] = [[], []];
 try {
-  for (let i = 0; i < RUNS; i++) {
+  for (let i = 0; i < Number(runs); i++) {
     const state = join(folder, `state-${i}`);
     const submitted = join(folder, `texts-${i}`);
     writeTexts(join(state, "input"), i);

@@ -1,4 +1,5 @@
 import { FoldError } from "../errors.ts";
+import { pause } from "../jobs/pause.ts";
 import type { ArchiveEntry, JobEntry, Storage } from "../storage/port.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { StatusFlags } from "./job-definitions.ts";
@@ -48,7 +49,7 @@ async function watchLines(storage: Storage, flags: StatusFlags, io: CommandIo): 
     const text = JSON.stringify(status);
     if (text !== last) show(status, flags, io);
     last = text;
-    await Bun.sleep(WATCH_MS);
+    await pause(WATCH_MS, io.signal);
   }
   throw stopped();
 }
@@ -67,7 +68,7 @@ async function watchScreen(storage: Storage, { output, signal }: CommandIo): Pro
   try {
     while (!quit.signal.aborted && !signal.aborted) {
       lines = await current();
-      await Promise.race([Bun.sleep(WATCH_MS), new Promise((end) => quit.signal.addEventListener("abort", end))]);
+      await pause(WATCH_MS, AbortSignal.any([quit.signal, signal]));
     }
   } finally {
     screen.close();

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { call, jsonLines, start } from "../support/binary.ts";
+import { binary, call, jsonLines, start } from "../support/binary.ts";
 import { asOwner } from "../support/database.ts";
 import { type Fleet, withFleet } from "../support/fleet.ts";
 import { startProxy } from "../support/proxy.ts";
@@ -175,3 +175,38 @@ test("a program that is older than the tables starts nothing", async () => {
     expect((await call(["db", "status"], { env })).stdout).toContain("the database has 1 more");
   });
 });
+
+test("status --watch --json tells of every job and who is at it, each time that something has changed", async () => {
+  await withFleet(async (fleet) => {
+    const { env, folder } = fleet;
+    const child = Bun.spawn([binary, "status", "--watch", "--json"], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
+    });
+    const told = linesOf(child.stdout);
+    const next = async () => JSON.parse((await told.next()).value ?? "") as Record<string, unknown>;
+    expect(await next()).toMatchObject({ waiting: 0, running: 0, done: 0, failed: 0, jobs: [], archives: [] });
+    writeFileSync(join(folder, "book.txt"), "all the readers. his case of. all his, the case, readers of.\n");
+    expect(await call(["submit", "book.txt"], { env, cwd: folder })).toMatchObject({ exit: 0 });
+    expect(await next()).toMatchObject({ waiting: 1, jobs: [{ name: "book", state: "waiting", worker: null }] });
+    await asOwner(
+      (sql) => sql`select claim_job('somebody', gen_random_uuid(), null, 1000, 1000, true, null, null)`,
+      fleet.databaseUrl,
+    );
+    expect(await next()).toMatchObject({ running: 1, jobs: [{ name: "book", state: "running", worker: "somebody" }] });
+    child.kill("SIGINT");
+    expect(await child.exited).toBe(130);
+    expect(await child.stderr.text()).toContain("the workers go on");
+  });
+});
+
+/** The lines of a stream as they come. */
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const piece of stream) {
+    const lines = (rest + decoder.decode(piece, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+}
