@@ -17,6 +17,7 @@ const big = new Uint8Array(34 << 20);
 for (let at = 0; at < big.length; at += 65_536) crypto.getRandomValues(big.subarray(at, at + 65_536));
 const bigPath = join(folder, "big");
 writeFileSync(bigPath, big);
+writeFileSync(join(folder, "small"), text);
 await bucket.put("text", text);
 await bucket.putFile("big", bigPath);
 
@@ -333,4 +334,22 @@ test("objects that could not be removed for a moment are removed by the next cal
   await behind(always("AccessDenied"), async (there) => {
     expect(await failing(there)).toMatchObject({ code: "refused", message: expect.stringContaining("AccessDenied") });
   });
+});
+
+test("no body is sent in signed chunks, and each says how long it is and what its hash is", async () => {
+  const requests = await behind(
+    () => null,
+    async (there) => {
+      await there.put("small", text);
+      await there.putFile("whole", join(folder, "small"));
+      await there.putFile("parts", bigPath);
+    },
+  );
+  const bodies = requests.filter(({ method }) => method === "PUT");
+  expect(bodies.length).toBeGreaterThan(5);
+  for (const { head } of bodies) {
+    expect(head).not.toMatch(/aws-chunked|transfer-encoding|STREAMING-|x-amz-trailer/i);
+    expect(head).toMatch(/^content-length: [1-9]/im);
+    expect(head).toMatch(/^content-md5: /im);
+  }
 });

@@ -28,6 +28,8 @@ export interface Seen {
   readonly method: string;
   /** With its query. */
   readonly path: string;
+  /** Its first line and its headers. */
+  readonly head: string;
 }
 
 export interface Proxy {
@@ -52,8 +54,8 @@ export async function startProxy(target: string, decide: (request: Seen) => Faul
         upstream.destroy();
       });
     }
-    const ask = (method: string, path: string) => {
-      const request = { number: seen.length + 1, method, path };
+    const ask = (method: string, path: string, head: string) => {
+      const request = { number: seen.length + 1, method, path, head };
       seen.push(request);
       return decide(request);
     };
@@ -92,7 +94,7 @@ class Exchange {
   constructor(
     private readonly client: Socket,
     private readonly upstream: Socket,
-    private readonly decide: (method: string, path: string) => Fault | null,
+    private readonly decide: (method: string, path: string, head: string) => Fault | null,
   ) {}
 
   fromClient(bytes: Buffer): void {
@@ -123,7 +125,7 @@ class Exchange {
     this.bodyDone = 0;
     this.answered = null;
     this.answerHead = Buffer.alloc(0);
-    this.fault = this.decide(method, path);
+    this.fault = this.decide(method, path, text);
     const isForUs = this.fault?.kind === "status" || this.fault?.kind === "stall";
     // Who was told to wait for it sends the body at once.
     if (isForUs && /^expect: 100-continue/im.test(text)) this.client.write(`HTTP/1.1 100 Continue${END_OF_HEAD}`);

@@ -1,14 +1,11 @@
 import { rename, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { INTERNER } from "../../archive/manifest.ts";
-import { Archive } from "../../archive/reader.ts";
 import type { ArchiveRow } from "../../db/rows.ts";
 import { FoldError } from "../../errors.ts";
 import type { Bucket } from "../../s3/bucket.ts";
 import type { Cache } from "../../s3/cache.ts";
 import { describeDecoded, describeWhole } from "../describe-archive.ts";
+import { fetchedInterner } from "../fetched-interner.ts";
 import type { ArchiveEntry } from "../port.ts";
-import { withTemporaryFolder } from "../temporary-folder.ts";
 import { newArchiveKey } from "./keys.ts";
 
 export interface FetchOptions {
@@ -81,17 +78,7 @@ export class BucketArchives {
 
   /** The sentences of an archive, encoded. */
   async interner(row: ArchiveRow): Promise<Uint8Array> {
-    return await withTemporaryFolder(async (folder) => {
-      const path = join(folder, "archive.tar.zst");
-      await this.fetch(row, path);
-      const archive = await Archive.open(path);
-      try {
-        for await (const [, bytes] of archive.members([archive.manifest.interner])) return bytes;
-      } finally {
-        archive.close();
-      }
-      throw new FoldError("corrupt", `archive ${row.name} has no ${INTERNER}`, "fold its text again");
-    });
+    return await fetchedInterner(row.name, (path) => this.fetch(row, path));
   }
 
   async remove(keys: readonly string[]): Promise<void> {

@@ -1,9 +1,7 @@
 import { join } from "node:path";
-import { INTERNER } from "../../archive/manifest.ts";
-import { Archive } from "../../archive/reader.ts";
 import { FoldError } from "../../errors.ts";
+import { fetchedInterner } from "../fetched-interner.ts";
 import type { ArchiveEntry } from "../port.ts";
-import { withTemporaryFolder } from "../temporary-folder.ts";
 import { keyPart } from "./keys.ts";
 import type { ArchiveObject, ResultArchives } from "./result-archives.ts";
 
@@ -44,17 +42,7 @@ export class ListedArchives {
   /** See Storage.readInterner. */
   async interner(name: string): Promise<Uint8Array> {
     const object = await this.find(name);
-    return await withTemporaryFolder(async (folder) => {
-      const path = join(folder, "archive.tar.zst");
-      await this.archives.fetch(object, path);
-      const archive = await Archive.open(path);
-      try {
-        for await (const [, bytes] of archive.members([archive.manifest.interner])) return bytes;
-      } finally {
-        archive.close();
-      }
-      throw new FoldError("corrupt", `archive ${name} has no ${INTERNER}`, "fold its text again");
-    });
+    return await fetchedInterner(name, (path) => this.archives.fetch(object, path));
   }
 
   private async find(name: string): Promise<ArchiveObject> {
