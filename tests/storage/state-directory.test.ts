@@ -1,7 +1,7 @@
 // What only a state directory has: files that users put into it or damage, and disks.
 import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { inNewFolder } from "../../src/storage/local/claim-texts.ts";
 import { interceptChanges } from "../../src/storage/local/files.ts";
 import { LocalStorage } from "../../src/storage/local/local-storage.ts";
@@ -109,17 +109,71 @@ test("a rename that says it failed and did not takes no text away", () => {
   }
 });
 
-test("a text whose record is damaged is put aside, not thrown away", async () => {
-  const place = newPlace();
-  await place.putText("book", text);
-  await claim(place.open());
-  writeFileSync(join(jobFolder(place), "job.json"), "{");
-  const storage = await restart(place);
-  const [job] = await storage.listJobs();
-  expect([job.state, job.failure?.code]).toEqual(["failed", "corrupt"]);
-  await storage.retryJob(job.id);
-  const attempt = await claim(storage);
-  expect(new TextDecoder().decode(await storage.readText(attempt))).toBe(text);
+test("a text whose record a power cut has taken waits again under its name, with one failure more", async () => {
+  const ways: ((record: string) => void)[] = [
+    rmSync,
+    (path) => writeFileSync(path, ""),
+    (path) => writeFileSync(path, "{"),
+  ];
+  for (const [number, damage] of ways.entries()) {
+    const place = newPlace();
+    const name = `sub folder/Büch ${number}\n${"long".repeat(40)}`;
+    await place.putText(name, text);
+    await claim(place.open());
+    damage(join(jobFolder(place), "job.json"));
+    const storage = await restart(place);
+    const [{ id }] = await storage.listJobs();
+    expect(await storage.listJobs()).toMatchObject([{ name, state: "waiting", failures: 1, size_bytes: text.length }]);
+    const attempt = await claim(storage);
+    expect({ ...attempt, folder: "" }).toMatchObject({ id, name, number: 2, kind: "text" });
+    expect(new TextDecoder().decode(await storage.readText(attempt))).toBe(text);
+    await storage.failJob(attempt, { ...failure, isFinal: true });
+    await storage.retryJob(id);
+    expect(readdirSync(join(place.folder, "input", "sub folder"))).toEqual([`${basename(name)}.txt`]);
+  }
+});
+
+test("a text of which nothing is known any more is put aside, not thrown away", async () => {
+  const ways: ((origin: string) => void)[] = [
+    rmSync,
+    (path) => {
+      rmSync(path);
+      symlinkSync("another.txt", path);
+    },
+    (path) => {
+      rmSync(path);
+      writeFileSync(path, "book.txt");
+    },
+  ];
+  for (const damage of ways) {
+    const place = newPlace();
+    await place.putText("book", text);
+    await claim(place.open());
+    writeFileSync(join(jobFolder(place), "job.json"), "{");
+    damage(join(jobFolder(place), "origin"));
+    const storage = await restart(place);
+    const [job] = await storage.listJobs();
+    expect([job.state, job.failure?.code]).toEqual(["failed", "corrupt"]);
+    await storage.retryJob(job.id);
+    const attempt = await claim(storage);
+    expect(new TextDecoder().decode(await storage.readText(attempt))).toBe(text);
+  }
+});
+
+test("a disk without links, or one that takes none so long, has texts claimed all the same", async () => {
+  for (const code of ["EPERM", "ENAMETOOLONG"]) {
+    const place = newPlace();
+    await place.putText("book", text);
+    const restore = interceptChanges((change) => {
+      if (change.startsWith("link ")) throw Object.assign(new Error("no links here"), { code });
+    });
+    try {
+      await finish(place.open(), await claim(place.open()));
+    } finally {
+      restore();
+    }
+    expect(await place.leftovers()).toEqual([]);
+  }
 });
 
 test("archives of a merge whose record is lost are put back", async () => {
@@ -238,7 +292,7 @@ test.skipIf(!hasDisk)("no space left (needs the right to mount)", async () => {
   rmSync(join(disk, "filler"));
   const next = await claim(storage);
   await storage.abandonJob(next, false);
-  expect(readdirSync(jobFolder(place)).sort()).toEqual(["job.json", "source.txt"]);
+  expect(readdirSync(jobFolder(place)).sort()).toEqual(["job.json", "origin", "source.txt"]);
   expect(() => writeFileSync(join(disk, "filler"), new Uint8Array(2_000_000))).toThrow();
   await place.putText("empty", "").catch(() => {});
   expect(await codeOf(() => storage.claimNextJob(wanted()))).toBe("no_space");

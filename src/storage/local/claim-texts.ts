@@ -11,7 +11,8 @@ import { folderPath, type JobRecord, newToken, workFolders, writeFirstRecord } f
  * Claims texts from input/: first a folder of one's own with the job's record, then the text is renamed into it.
  *
  * The rename is the claim: of all who try, one succeeds. A crash before it leaves a folder without a text, which
- * recovery removes; a crash after it leaves a job with a record, which recovery gives back.
+ * recovery removes; a crash after it leaves a job with a record, which recovery gives back. A power cut may leave it
+ * without one, and then it is known where the text came from (work-folder.ts, ORIGIN).
  */
 export class TextClaims {
   /** Texts of the last listing that were not tried yet: a folder of thousands is not read for every claim. */

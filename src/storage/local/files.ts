@@ -7,9 +7,11 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmdirSync,
   statfsSync,
+  symlinkSync,
   unlinkSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -23,6 +25,9 @@ import { Files } from "../../store/files.ts";
  */
 
 export { isMissing };
+
+/** What systems say whose disks know no symbolic links, or do not let everybody make one; a link of 4 kB is too long. */
+const NO_LINKS = ["EACCES", "EINVAL", "ENAMETOOLONG", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EPERM", "UNKNOWN"];
 
 /** Called before every change with its name; a test may throw here. */
 let beforeChange: (change: string) => void = () => {};
@@ -38,6 +43,33 @@ export function interceptChanges(hook: (change: string) => void): () => void {
 
 /** The same for what the object store does to the disk. */
 export const storeFiles = new Files((operation, path) => beforeChange(`${operation} ${path}`));
+
+/**
+ * Note a short text as where a symbolic link leads to. Unlike the content of a file, that is in the journal of a file
+ * system as a rename is: it survives a power cut if anything does that was moved later, and nobody waits for the disk.
+ *
+ * @returns false where there are no links
+ */
+export function writeLink(path: string, text: string): boolean {
+  try {
+    beforeChange(`link ${path}`);
+    symlinkSync(text, path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, ...NO_LINKS)) return false;
+    throw fromSystemError(error, "write the file", path);
+  }
+}
+
+/** What `writeLink` has noted; null where there is none. */
+export function readLink(path: string): string | null {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (isMissing(error) || hasCode(error, "EINVAL", ...NO_LINKS)) return null;
+    throw fromSystemError(error, "read the file", path);
+  }
+}
 
 /** Make a folder and those above it. */
 export function makeFolder(path: string): void {

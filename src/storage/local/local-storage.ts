@@ -19,6 +19,8 @@ import { countFailure, reclaim } from "./recovery.ts";
 import { Staleness } from "./staleness.ts";
 import {
   type JobRecord,
+  ORIGIN,
+  RECORD,
   readHeartbeat,
   readRecord,
   type WorkFolder,
@@ -129,9 +131,9 @@ export class LocalStorage implements Storage {
 
   /** Remove all but the record and what the job works on. */
   private clear({ folder }: Attempt): void {
-    const kept = /^(job\.json|source\.txt)$/;
+    const kept = [RECORD, ORIGIN, SOURCE];
     for (const name of readdirSync(folder)) {
-      if (!kept.test(name) && !isInput(name)) remove(join(folder, name));
+      if (!kept.includes(name) && !isInput(name)) remove(join(folder, name));
     }
   }
 

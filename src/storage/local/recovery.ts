@@ -1,17 +1,17 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { MAX_ATTEMPTS } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
 import type { Clock } from "./clock.ts";
 import { remove } from "./files.ts";
 import { inputBase, keptAt } from "./kept.ts";
-import type { Layout } from "./layout.ts";
+import { idOfInput, type Layout, nameOfInput } from "./layout.ts";
 import { release, SOURCE, takeOver } from "./ownership.ts";
 import { finishLost } from "./publish.ts";
 import type { PutAside } from "./put-aside.ts";
 import { putBack } from "./shelving.ts";
 import type { Staleness } from "./staleness.ts";
-import { type JobRecord, readRecord, type WorkFolder, workFolders, writeRecord } from "./work-folder.ts";
+import { type JobRecord, readOrigin, readRecord, type WorkFolder, workFolders, writeRecord } from "./work-folder.ts";
 
 /** What recovery works on. */
 export interface Recovering {
@@ -58,7 +58,7 @@ async function recover(recovering: Recovering, own: WorkFolder): Promise<boolean
   const { path, id } = own;
   if (own.state === "done" && (await finishLost(path, shelf))) return true;
   if (await putAside.goOn(path)) return true;
-  const record = readRecord(path);
+  const record = readRecord(path) ?? firstRecord(own);
   if (record === null) return await recoverUnknown(recovering, own);
   if (!isWhole(path, record)) {
     await putBack(shelf, path, record.archives);
@@ -90,6 +90,17 @@ function isWhole(path: string, { kind, archives }: JobRecord): boolean {
   return archives.every((_, number) => keptAt(inputBase(path, number)) !== null);
 }
 
+/**
+ * The record that the first claim of a text has written, where a power cut took it away; null where it is not known
+ * which text it is.
+ */
+function firstRecord({ id, path }: WorkFolder): JobRecord | null {
+  const input = readOrigin(path);
+  const size_bytes = statSync(join(path, SOURCE), { throwIfNoEntry: false })?.size;
+  if (input === null || idOfInput(input) !== id || size_bytes === undefined) return null;
+  return textRecord(id, nameOfInput(input), input, { size_bytes, failures: 0, worker: "unknown" });
+}
+
 /** A folder whose record is missing or damaged. Mostly nothing is in it; but what is must not be thrown away. */
 async function recoverUnknown({ shelf, putAside }: Recovering, { path, id }: WorkFolder): Promise<boolean> {
   if (!existsSync(join(path, SOURCE))) {
@@ -97,18 +108,17 @@ async function recoverUnknown({ shelf, putAside }: Recovering, { path, id }: Wor
     remove(path);
     return false;
   }
-  const job: JobRecord = {
-    id,
-    kind: "text",
-    name: id,
-    input: `${id}.txt`,
-    archives: [],
-    size_bytes: 0,
-    failures: 1,
-    number: 1,
-    worker: null,
-  };
+  const job = textRecord(id, id, `${id}.txt`, { size_bytes: 0, failures: 1, worker: null });
   const hint = "the text is whole: rename it, then `fold retry`, or put it into input/ again";
   await putAside.put(path, job, { code: "corrupt", message: "the record of its job was damaged", hint });
   return true;
+}
+
+function textRecord(
+  id: string,
+  name: string,
+  input: string,
+  known: Pick<JobRecord, "size_bytes" | "failures" | "worker">,
+): JobRecord {
+  return { id, kind: "text", name, input, archives: [], number: 1, ...known };
 }

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fromSystemError } from "../../errors.ts";
 import type { JobKind, JobProgress } from "../port.ts";
-import { isMissing, readIfThere, writeBeforeMove, writeQuickly, writeWhole } from "./files.ts";
+import { isMissing, readIfThere, readLink, writeBeforeMove, writeLink, writeQuickly, writeWhole } from "./files.ts";
 
 /**
  * The folder of a job in `in_process/`. Its name says whose it is, so a rename is a change of owner:
@@ -47,8 +47,10 @@ export interface Heartbeat extends JobProgress {
 
 const NAME = /^([a-z0-9-]+)\.(free-[a-z0-9]+|[a-z0-9]+-[a-z0-9]+)\.(work|done)$/;
 const FREE = "free-";
-const RECORD = "job.json";
+export const RECORD = "job.json";
 const HEARTBEAT = "heartbeat.json";
+/** In the folder of a text: a link that leads nowhere and says where the text came from. */
+export const ORIGIN = "origin";
 
 /** All folders of jobs. */
 export function workFolders(inProcess: string): WorkFolder[] {
@@ -95,9 +97,21 @@ export function writeRecord(path: string, record: JobRecord): void {
   writeWhole(join(path, RECORD), JSON.stringify(record));
 }
 
-/** The record of a job that is just being claimed: what is claimed is moved in next. */
+/**
+ * The record of a job that is just being claimed: what is claimed is moved in next.
+ *
+ * The record of a text need not survive a power cut, as long as it is known where the text came from.
+ */
 export function writeFirstRecord(path: string, record: JobRecord): void {
-  writeBeforeMove(join(path, RECORD), JSON.stringify(record));
+  const { input } = record;
+  const isNoted = input !== null && writeLink(join(path, ORIGIN), input);
+  const write = isNoted ? writeQuickly : writeBeforeMove;
+  write(join(path, RECORD), JSON.stringify(record));
+}
+
+/** Where the text of a job came from, as a path below input/; null where that is not known. */
+export function readOrigin(path: string): string | null {
+  return readLink(join(path, ORIGIN));
 }
 
 /** Where the record is: a folder without one is no job's. */
