@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isMissing } from "../../disk.ts";
 import { fromSystemError } from "../../errors.ts";
 import { checkChunkName } from "../chunk-name.ts";
 
@@ -53,7 +54,8 @@ function chunksPath(folder: string): string {
 function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
-  } catch {
-    return [];
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw fromSystemError(error, "list the folder", folder);
   }
 }
