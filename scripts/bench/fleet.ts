@@ -1,13 +1,14 @@
 // What it costs to work through a database and buckets instead of a state directory, as JSON:
 //   bun scripts/bench/fleet.ts FOLD BOOK [TEXTS] [CHARACTERS] [WORKERS] [RUNS]
-// FOLD is the executable, BOOK a text that is cut into TEXTS (100) pieces of CHARACTERS (40000), again from its beginning
-// when it ends; WORKERS (10) processes of one thread fold them, from a state directory and from a fleet's storage, which
-// the environment names and which must be empty: DATABASE_URL, DO_SPACES_*.
+// FOLD is the executable, BOOK a text that is cut into TEXTS (100) pieces of CHARACTERS (120000), again from its
+// beginning when it ends; WORKERS (10) processes of one thread fold them, from a state directory and from a fleet's storage,
+// which the environment names and which must be empty: DATABASE_URL, DO_SPACES_*. The servers may be on the same cores and
+// take from them; `cpu` is the processor time of the workers alone.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const [fold, book, texts = "100", characters = "40000", workers = "10", runs = "3"] = Bun.argv.slice(2);
+const [fold, book, texts = "100", characters = "120000", workers = "10", runs = "3"] = Bun.argv.slice(2);
 if (book === undefined) {
   console.error("usage: bun scripts/bench/fleet.ts FOLD BOOK [TEXTS] [CHARACTERS] [WORKERS] [RUNS]");
   process.exit(2);
@@ -24,29 +25,37 @@ function writeTexts(folder: string, run: number): void {
   }
 }
 
-async function run(...args: readonly string[]): Promise<string> {
+async function run(...args: readonly string[]): Promise<{ output: string; cpu_ms: number }> {
   const child = Bun.spawn([fold, ...args], { stdio: ["ignore", "pipe", "inherit"] });
   const output = await child.stdout.text();
   if ((await child.exited) !== 0) throw new Error(`fold ${args[0]} ended with ${child.exitCode}`);
-  return output;
+  return { output, cpu_ms: Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1000 };
 }
 
-/** Let all workers work at once; the time until the last one ends, and how many jobs were done. */
-async function work(...args: readonly string[]): Promise<{ time_ms: number; jobs: number }> {
+interface Worked {
+  /** Until the last worker ends. */
+  readonly time_ms: number;
+  /** Of all workers together. */
+  readonly cpu_ms: number;
+  readonly jobs: number;
+}
+
+/** Let all workers work at once. */
+async function work(...args: readonly string[]): Promise<Worked> {
   const start = performance.now();
   const children = Array.from({ length: Number(workers) }, () => run(...args, "--threads", "1", "--json", "--quiet"));
-  const outputs = await Promise.all(children);
-  const jobs = outputs
-    .join("")
-    .split("\n")
-    .filter((line) => line.includes('"event":"done"')).length;
-  return { time_ms: performance.now() - start, jobs };
+  const ended = await Promise.all(children);
+  const time_ms = performance.now() - start;
+  const lines = ended.flatMap(({ output }) => output.split("\n"));
+  const jobs = lines.filter((line) => line.includes('"event":"done"')).length;
+  return { time_ms, jobs, cpu_ms: ended.reduce((sum, { cpu_ms }) => sum + cpu_ms, 0) };
 }
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
+const medianOf = (runs: readonly Worked[], what: "time_ms" | "cpu_ms") => Math.round(median(runs.map((r) => r[what])));
 
 const folder = mkdtempSync(join(tmpdir(), "fold-fleet-"));
-const [local, cloud]: [number[], number[]] = [[], []];
+const [local, cloud]: [Worked[], Worked[]] = [[], []];
 try {
   for (let i = 0; i < Number(runs); i++) {
     const state = join(folder, `state-${i}`);
@@ -57,13 +66,21 @@ try {
     await run("submit", submitted, "--quiet");
     const fleet = await work("worker");
     if (there.jobs !== Number(texts) || fleet.jobs !== Number(texts)) throw new Error("not every text was folded once");
-    local.push(there.time_ms);
-    cloud.push(fleet.time_ms);
+    local.push(there);
+    cloud.push(fleet);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-const [local_ms, cloud_ms] = [Math.round(median(local)), Math.round(median(cloud))];
+const [local_ms, cloud_ms] = [medianOf(local, "time_ms"), medianOf(cloud, "time_ms")];
+const cpu = { local_ms: medianOf(local, "cpu_ms"), cloud_ms: medianOf(cloud, "cpu_ms") };
 console.log(
-  JSON.stringify({ texts: Number(texts), workers: Number(workers), local_ms, cloud_ms, ratio: cloud_ms / local_ms }),
+  JSON.stringify({
+    texts: Number(texts),
+    workers: Number(workers),
+    local_ms,
+    cloud_ms,
+    ratio: median(cloud.map(({ time_ms }, i) => time_ms / local[i].time_ms)),
+    cpu: { ...cpu, ratio: cpu.cloud_ms / cpu.local_ms },
+  }),
 );

@@ -1,6 +1,7 @@
 import { archiveName } from "../archive/archive-name.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
+import { tarSha256ByFzstd } from "../archive/second-decoder.ts";
 import { FoldError } from "../errors.ts";
 import { pathOfName } from "./names.ts";
 import type { ArchiveEntry } from "./port.ts";
@@ -41,20 +42,24 @@ export async function describeWhole(file: string): Promise<ArchiveEntry> {
 }
 
 /**
- * The same of a file that is about to be handed over: decoded to its last byte, because what cannot be read back is not
- * worth keeping.
+ * The same of a file that is about to be handed over, and decoded to its last byte.
  *
  * @throws FoldError `corrupt` or `unreadable`
  */
 export async function describeDecoded(file: string): Promise<ArchiveEntry> {
   const entry = await describeWhole(file);
-  const archive = await Archive.open(file);
-  try {
-    if ((await archive.decodedTarSha256()) !== entry.tar_sha256) throw noArchive(file);
-  } finally {
-    archive.close();
-  }
+  await checkDecoded(file, entry);
   return entry;
+}
+
+/**
+ * Decode an archive file to its last byte, by another decoder than the one that belongs to what has written it: what
+ * cannot be read back is not worth keeping.
+ *
+ * @throws FoldError `corrupt` or `unreadable`
+ */
+export async function checkDecoded(file: string, { tar_sha256 }: Pick<ArchiveEntry, "tar_sha256">): Promise<void> {
+  if ((await tarSha256ByFzstd(file)) !== tar_sha256) throw noArchive(file);
 }
 
 /** The error of a file that is no whole archive. */

@@ -2,13 +2,14 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { completeJob } from "../../src/db/complete-job.ts";
 import { listRuns } from "../../src/db/list-runs.ts";
 import { inputKey } from "../../src/storage/cloud/keys.ts";
 import { keyOf, toNewArchive } from "../../src/storage/cloud/rows.ts";
 import { describeArchive } from "../../src/storage/describe-archive.ts";
 import { type CloudPlace, CloudPlaces } from "../storage/cloud-place.ts";
-import { claim, codeOf, handOver, publish, wanted } from "../storage/place.ts";
+import { claim, codeOf, handOver, publish, wanted, writeTinyArchive } from "../storage/place.ts";
 import { keysOf } from "../support/spaces.ts";
 
 const places = new CloudPlaces();
@@ -92,4 +93,20 @@ test("an archive that is handed over twice is there once, and completes the job"
   expect([second === first, others]).toEqual([false, []]);
   const { name } = await storage.completeJob(attempt);
   expect(await Bun.file(await storage.openArchive(name, place.scratch)).exists()).toBe(true);
+});
+
+test("an archive that describes itself and cannot be decoded to its end is not taken, and none of it stays", async () => {
+  await place.putText("book", "all the readers. his case of.");
+  const storage = place.open();
+  const attempt = await claim(storage);
+  const file = join(attempt.folder, "result.tar.zst");
+  writeTinyArchive(file, "book", '"book"', "all the readers. his case of.");
+  const whole = await Bun.file(file).bytes();
+  // What is in front is the interner, which no description reads.
+  const damaged = whole.findIndex((byte, at) => at > 100 && byte > 0);
+  await Bun.write(file, whole.with(damaged, whole[damaged] ^ 1));
+  expect((await describeArchive(file)).name).toBe("book");
+  expect(await codeOf(() => storage.writeArchive(attempt, file))).toBe("corrupt");
+  expect(await keysOf(place.cloud.results)).toEqual([]);
+  expect(await codeOf(async () => void (await storage.completeJob(attempt)))).toBe("failed");
 });

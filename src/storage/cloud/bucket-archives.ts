@@ -3,7 +3,7 @@ import type { ArchiveRow } from "../../db/rows.ts";
 import { FoldError } from "../../errors.ts";
 import type { Bucket } from "../../s3/bucket.ts";
 import type { Cache } from "../../s3/cache.ts";
-import { describeDecoded, describeWhole } from "../describe-archive.ts";
+import { checkDecoded, describeWhole } from "../describe-archive.ts";
 import { fetchedInterner } from "../fetched-interner.ts";
 import type { ArchiveEntry } from "../port.ts";
 import { newArchiveKey } from "./keys.ts";
@@ -32,16 +32,26 @@ export class BucketArchives {
   ) {}
 
   /**
-   * Upload a finished archive, which is decoded before: what cannot be read back is not worth keeping. The file moves
-   * into the cache: whoever has made an archive is often the one who merges it.
+   * Upload a finished archive, which is decoded meanwhile, as the network leaves time for that. The file moves into the
+   * cache: whoever has made an archive is often the one who merges it.
    *
    * @throws FoldError `corrupt` for what is no whole archive
    */
   async upload(file: string): Promise<Uploaded> {
-    const entry = await describeDecoded(file);
+    const entry = await describeWhole(file);
     const key = newArchiveKey();
     const metadata = { "fold-tar-sha256": entry.tar_sha256 };
+    const decoding = checkDecoded(file, entry);
+    // Told below, when the upload has ended.
+    decoding.catch(() => {});
     const { sha256 } = await this.bucket.putFile(key, file, { metadata });
+    try {
+      await decoding;
+    } catch (error) {
+      // `fold gc` removes it otherwise.
+      await this.bucket.remove([key]).catch(() => {});
+      throw error;
+    }
     if (entry.size_bytes >= LEAST_CACHED_BYTES) {
       const kept = `${file}.kept`;
       await this.cache.take(sha256, kept, () => rename(file, kept));
