@@ -1,5 +1,6 @@
 import { FoldError } from "../errors.ts";
 import { pause } from "./pause.ts";
+import { Waits } from "./waits.ts";
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
@@ -36,7 +37,9 @@ export class Outages {
    * @throws FoldError `unreachable` when it was never reached, after `longest_ms` and after `signal`; other errors at once
    */
   async over<T>(act: () => T | Promise<T>, signal: AbortSignal): Promise<T> {
-    for (let pause_ms = FIRST_PAUSE_MS; ; pause_ms = Math.min(2 * pause_ms, LONGEST_PAUSE_MS)) {
+    // By chance: a fleet whose database is back does not ask all at once.
+    const pauses = new Waits(FIRST_PAUSE_MS);
+    for (;;) {
       try {
         const result = await act();
         this.end();
@@ -44,8 +47,7 @@ export class Outages {
       } catch (error) {
         if (!isUnreachable(error)) throw error;
         if (!this.begin(error) || signal.aborted) throw error;
-        // By chance: a fleet whose database is back does not ask all at once.
-        await pause(pause_ms * (0.5 + Math.random()), signal);
+        await pause(pauses.next(LONGEST_PAUSE_MS), signal);
         if (signal.aborted) throw error;
       }
     }

@@ -16,45 +16,21 @@
  * A storage that cannot be reached any more is waited for (outages.ts), also with a finished archive in hand. It never
  * counts as a failure of the job: no job is put aside because the network was away.
  */
-import type { FoldOptions } from "../archive/manifest.ts";
 import { FoldError } from "../errors.ts";
-import { createStorage, type StorageConfig } from "../storage/create-storage.ts";
-import { isMergeable } from "../storage/mergeable.ts";
-import type { Attempt, JobEntry, Storage } from "../storage/port.ts";
+import { createStorage } from "../storage/create-storage.ts";
+import type { Attempt, Storage } from "../storage/port.ts";
 import type { FoldProgress } from "./fold-corpus.ts";
-import { sizeOfFolder } from "./folder-size.ts";
+import { GiveUp } from "./give-up.ts";
 import { Heart } from "./heart.ts";
 import { mostBytes, planMemory } from "./memory.ts";
 import { isUnreachable, Outages } from "./outages.ts";
 import { pause } from "./pause.ts";
 import { runAttempt } from "./run-attempt.ts";
+import { Waits } from "./waits.ts";
 import { WalkThreads } from "./walk-threads.ts";
-import type { WorkEvent, WorkSummary } from "./work-events.ts";
-
-/** What a worker is to do. */
-export interface WorkRequest {
-  readonly storage: StorageConfig;
-  /** Names the process: unique, whatever other processes there are or were. */
-  readonly worker: string;
-  readonly options: FoldOptions;
-  /** Merge archives two by two once no text waits. */
-  readonly merges: boolean;
-  /** One job, then the end; else until nothing is left. */
-  readonly isOneShot: boolean;
-  /** Wait for new jobs when nothing is left, until `signal`. */
-  readonly stays: boolean;
-  /** Only this job; null for any. */
-  readonly jobId: string | null;
-  readonly threads: number;
-  /** Memory that this process may take, in bytes. */
-  readonly budget_bytes: number;
-  readonly heartbeat_ms: number;
-  /** See RunSettings. */
-  readonly partsAfter_ms: number;
-  /** Aborted: finish safely, then come to an end. */
-  readonly signal: AbortSignal;
-  readonly onEvent: (event: WorkEvent) => void;
-}
+import { countUnmerged, isTooLarge, noSuchJob } from "./what-is-left.ts";
+import type { WorkSummary } from "./work-events.ts";
+import type { WorkRequest } from "./work-request.ts";
 
 /** While others are at work: how often to look whether there is something to do. */
 const FIRST_LOOK_MS = 50;
@@ -65,13 +41,8 @@ const LAST_IDLE_LOOK_MS = 10_000;
 const NOTE_EVERY_MS = 500;
 /** Jobs of lost workers are looked for so many times in a grace period. */
 const LOOKS_PER_GRACE = 10;
-/** How long a job that was given back because the storage is away is left alone by this worker, at first and at most. */
-const FIRST_REST_MS = 1_000;
-const LONGEST_REST_MS = 60_000;
 /** A worker that does not stay gives up when the storage is away for so long. */
 const LONGEST_OUTAGE_MS = 3_600_000;
-/** These errors come again however often the job is tried. */
-const FINAL: ReadonlySet<string> = new Set(["not_utf8", "empty", "usage"]);
 
 /**
  * Work until nothing is left, or until `signal`.
@@ -96,7 +67,9 @@ class WorkLoop {
   private progress: (() => FoldProgress) | null = null;
   private lookedForLost_ms = -Infinity;
   private readonly outages: Outages;
-  private rest_ms = FIRST_REST_MS;
+  private readonly giveUp: GiveUp;
+  /** By chance: a fleet that has run out of work does not ask all at once. */
+  private readonly looks = new Waits(FIRST_LOOK_MS);
   /** How many jobs of others were running when that was looked at last. */
   private waitedFor = 0;
   private done = 0;
@@ -120,6 +93,7 @@ class WorkLoop {
         this.lookedForLost_ms = performance.now();
       },
     });
+    this.giveUp = new GiveUp(request, storage, this.outages);
   }
 
   async close(): Promise<void> {
@@ -129,9 +103,8 @@ class WorkLoop {
   }
 
   async run(): Promise<WorkSummary> {
-    const { signal, isOneShot, jobId, stays } = this.request;
+    const { signal, isOneShot, jobId, stays, budget_bytes } = this.request;
     let wasQuiet = false;
-    let look_ms = FIRST_LOOK_MS;
     while (!signal.aborted) {
       const attempt = await this.outages.over(() => this.claim(), signal);
       if (attempt !== null) {
@@ -139,17 +112,15 @@ class WorkLoop {
         if (isOneShot || jobId !== null) break;
         wasQuiet = false;
         this.waitedFor = 0;
-        look_ms = FIRST_LOOK_MS;
+        this.looks.startAnew();
         continue;
       }
-      if (jobId !== null) throw await this.noSuchJob(jobId);
+      if (jobId !== null) throw await noSuchJob(this.storage, jobId, budget_bytes);
       // The end only when nothing was running before the claim: a job that ends leaves what can be claimed.
       if ((wasQuiet && !stays) || isOneShot) break;
       wasQuiet = await this.outages.over(() => this.isQuiet(), signal);
       if (wasQuiet && !stays) continue;
-      // By chance: a fleet that has run out of work does not ask all at once.
-      await pause(look_ms * (0.5 + Math.random()), signal);
-      look_ms = Math.min(look_ms * 2, wasQuiet ? LAST_IDLE_LOOK_MS : LAST_LOOK_MS);
+      await pause(this.looks.next(wasQuiet ? LAST_IDLE_LOOK_MS : LAST_LOOK_MS), signal);
     }
     return await this.outages.over(() => this.summary(), signal);
   }
@@ -195,7 +166,7 @@ class WorkLoop {
       await this.outages.over(() => this.storage.writeArchive(attempt, file), signal);
       const archive = await this.outages.over(() => this.storage.completeJob(attempt), signal);
       this.done++;
-      this.rest_ms = FIRST_REST_MS;
+      this.giveUp.startAnew();
       this.orthos += archive.orthos;
       const elapsed_ms = performance.now() - started_ms;
       this.request.onEvent({ kind: "done", attempt, archive, elapsed_ms });
@@ -227,121 +198,16 @@ class WorkLoop {
     });
   }
 
-  /** An attempt has ended with an error: what becomes of its job. */
-  private async settle(attempt: Attempt, error: unknown, isLost: boolean): Promise<void> {
-    try {
-      // Whatever the error says, it may come from the folder being another's by now.
-      if (!(await this.isOurs(attempt, isLost))) throw lostLease(attempt);
-      await this.giveUp(attempt, error);
-    } catch (second) {
-      if (!isLeaseLost(second)) throw second;
-      this.lost++;
-      this.request.onEvent({ kind: "lost", attempt });
-      if (this.request.jobId !== null || this.request.isOneShot) throw second;
-    }
-  }
-
-  /** @param isSilent its heartbeats have not arrived for so long that it may be another's */
-  private async isOurs(attempt: Attempt, isSilent: boolean): Promise<boolean> {
-    try {
-      const beat = () => this.storage.heartbeat(attempt, this.progress?.() ?? { share: 0, orthos: 0 });
-      await this.outages.over(beat, this.request.signal);
-      return true;
-    } catch (error) {
-      if (isUnreachable(error)) throw error;
-      // A disk that is full takes no heartbeat either; that does not make the job another's.
-      return !isSilent && !isLeaseLost(error);
-    }
-  }
-
-  private async giveUp(attempt: Attempt, cause: unknown): Promise<void> {
-    const error = asFoldError(cause);
-    if (error.code === "interrupted") {
-      await this.giveBack(attempt, true);
-    } else if (error.code === "unreachable") {
-      await this.giveBack(attempt, true);
-      await this.rest(attempt, error);
-    } else if (error.code === "no_space") {
-      const taken_bytes = sizeOfFolder(attempt.folder);
-      await this.giveBack(attempt, false);
-      throw noSpace(attempt, error, taken_bytes, this.progress?.().share ?? 0);
-    } else if (error.code === "refused") {
-      // The fault of this worker's keys, and of no job: with them every job of the fleet would be put aside.
-      await this.giveBack(attempt, true);
-      throw error;
-    } else {
-      const { code, message, hint } = error;
-      const isPutAside = await this.storage.failJob(attempt, { code, message, hint, isFinal: FINAL.has(code) });
-      if (isPutAside) this.failed++;
-      this.request.onEvent({ kind: "failed", attempt, error, isPutAside });
-    }
-  }
-
-  private async giveBack(attempt: Attempt, keepsWork: boolean): Promise<void> {
-    await this.outages.over(() => this.storage.abandonJob(attempt, keepsWork), this.request.signal);
-    this.request.onEvent({ kind: "returned", attempt, keepsWork });
-  }
-
-  /** A part of the storage is away, and the next job would fare no better: wait, ever longer until one is done. */
-  private async rest(attempt: Attempt, error: FoldError): Promise<void> {
-    const { signal, isOneShot, jobId, onEvent } = this.request;
-    if (isOneShot || jobId !== null) throw error;
-    onEvent({ kind: "resting", attempt, error });
-    await pause(this.rest_ms * (0.5 + Math.random()), signal);
-    this.rest_ms = Math.min(2 * this.rest_ms, LONGEST_REST_MS);
-  }
-
-  private async noSuchJob(id: string): Promise<FoldError> {
-    const job = (await this.storage.listJobs()).find((entry) => entry.id === id);
-    if (job === undefined)
-      return new FoldError("not_found", `there is no job ${id}`, "`fold status` lists the jobs and their ids");
-    const isTooLarge = job.state === "waiting" && this.isTooLarge(job);
-    const hint = isTooLarge ? "it needs more memory: see --memory" : "`fold status` tells more";
-    return new FoldError("not_found", `job ${id} is ${isTooLarge ? "too large" : job.state}`, hint);
-  }
-
-  private isTooLarge({ kind, size_bytes }: JobEntry): boolean {
-    return size_bytes > mostBytes(this.request.budget_bytes)[kind];
-  }
-
-  private async countUnmerged(): Promise<number> {
-    const { merges, isOneShot, jobId, options, signal } = this.request;
-    if (!merges || isOneShot || jobId !== null || signal.aborted) return 0;
-    const archives = (await this.storage.listArchives()).filter((archive) => isMergeable(archive.options, options));
-    return archives.length > 1 ? archives.length : 0;
+  private async settle(attempt: Attempt, error: unknown, isSilent: boolean): Promise<void> {
+    const progress = this.progress?.() ?? { share: 0, orthos: 0 };
+    const became = await this.giveUp.settle({ attempt, error, isSilent, progress });
+    if (became === "lost") this.lost++;
+    if (became === "put aside") this.failed++;
   }
 
   private async summary(): Promise<WorkSummary> {
-    const { done, failed, lost, orthos } = this;
-    const jobs = await this.storage.listJobs();
-    const tooLarge = jobs.filter((job) => job.state === "waiting" && this.isTooLarge(job));
-    return { done, failed, lost, orthos, tooLarge, unmerged: await this.countUnmerged() };
+    const { storage, request, done, failed, lost, orthos } = this;
+    const tooLarge = (await storage.listJobs()).filter((job) => isTooLarge(job, request.budget_bytes));
+    return { done, failed, lost, orthos, tooLarge, unmerged: await countUnmerged(storage, request) };
   }
-}
-
-function isLeaseLost(error: unknown): boolean {
-  return error instanceof FoldError && error.code === "lease_lost";
-}
-
-function lostLease({ id }: Attempt): FoldError {
-  return new FoldError("lease_lost", `job ${id} is no longer this worker's`, "`fold status` tells what became of it");
-}
-
-function asFoldError(error: unknown): FoldError {
-  if (error instanceof FoldError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new FoldError("failed", message, "this is a mistake in fold: please report it", error);
-}
-
-/** What is said when the disk is full: how much the job had taken, and how much it needs as far as one can see. */
-function noSpace({ name }: Attempt, error: FoldError, taken_bytes: number, share: number): FoldError {
-  const size = (bytes: number) => (bytes < 1e7 ? `${Math.ceil(bytes / 1e3)} kB` : `${Math.ceil(bytes / 1e6)} MB`);
-  // Finished parts are there twice while they are put together.
-  const needed = share > 0 ? `; about ${size((2 * taken_bytes) / share)} are needed` : "";
-  return new FoldError(
-    "no_space",
-    `${name}: ${error.message} after ${size(taken_bytes)}${needed}`,
-    "the job waits again and its space is free: make room, then start the worker again",
-    error,
-  );
 }

@@ -1,0 +1,129 @@
+// What a worker that finds nothing to do asks, and when: its loop on a state directory, with time and chance in the
+// hands of the test.
+import { afterEach, beforeEach, expect, type Mock, spyOn, test } from "bun:test";
+import { work } from "../../src/jobs/worker.ts";
+import { LocalStorage } from "../../src/storage/local/local-storage.ts";
+import { LocalPlace } from "../storage/local-place.ts";
+import { claim, finish } from "../storage/place.ts";
+import { kindsOf, workerOn } from "./workers.ts";
+
+let place: LocalPlace;
+/** What happened: a claim, or a wait of so many ms. */
+let log: (string | number)[];
+/** Asked before each wait. */
+let onWait: (waits: number) => void | Promise<void>;
+let chance: Mock<() => number>;
+const spies: { mockRestore(): void }[] = [];
+
+beforeEach(() => {
+  place = new LocalPlace();
+  log = [];
+  onWait = () => {};
+  const { setTimeout: later } = globalThis;
+  const timers = spyOn(globalThis, "setTimeout").mockImplementation(((act: () => void, time_ms: number) => {
+    log.push(time_ms);
+    const waits = log.filter((entry) => typeof entry === "number").length;
+    return later(async () => {
+      await onWait(waits);
+      act();
+    }, 0);
+  }) as typeof setTimeout);
+  chance = spyOn(Math, "random").mockReturnValue(0.5);
+  const { claimNextJob } = LocalStorage.prototype;
+  const claims = spyOn(LocalStorage.prototype, "claimNextJob").mockImplementation(function (
+    this: LocalStorage,
+    wanted,
+  ) {
+    log.push("claim");
+    return claimNextJob.call(this, wanted);
+  });
+  spies.push(timers, chance, claims);
+});
+
+afterEach(async () => {
+  for (const spy of spies.splice(0)) spy.mockRestore();
+  await place.remove();
+});
+
+/** One claim before each wait, and one at the end. */
+function claimsAround(...waits: readonly number[]): (string | number)[] {
+  return [...waits.flatMap((wait) => ["claim", wait]), "claim"];
+}
+
+test("a worker that stays asks once before each wait, and the waits double up to ten seconds", async () => {
+  const { request, stop } = workerOn(place, { stays: true });
+  onWait = (waits) => {
+    if (waits === 11) stop();
+  };
+  await work(request);
+  const waits = [50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000];
+  expect(log).toEqual(claimsAround(...waits).slice(0, -1));
+});
+
+test("waits are drawn: two workers that ran out of work together do not ask together", async () => {
+  const drawn = [0, 0.999, 0.25];
+  chance.mockImplementation(() => drawn.shift() ?? 0.5);
+  const { request, stop } = workerOn(place, { stays: true });
+  onWait = (waits) => {
+    if (waits === 4) stop();
+  };
+  await work(request);
+  expect(log.filter((entry) => typeof entry === "number")).toEqual([25, expect.closeTo(149.9), 150, 400]);
+});
+
+test("where others are at work it looks at least every second, and ends when they are through", async () => {
+  await place.putText("book", "one two. two three.");
+  const other = place.open();
+  const attempt = await claim(other);
+  log = [];
+  onWait = async (waits) => {
+    if (waits === 7) await finish(other, attempt);
+  };
+  const { request, events } = workerOn(place);
+  expect(await work(request)).toMatchObject({ done: 0 });
+  // Once more after nothing was running any more: a job that ends may leave what can be claimed.
+  expect(log).toEqual([...claimsAround(50, 100, 200, 400, 800, 1_000, 1_000), "claim"]);
+  expect(kindsOf(events)).toEqual(["waiting"]);
+});
+
+test("a worker that stays does not let the others' pace become its own for longer than they are at work", async () => {
+  await place.putText("book", "one two. two three.");
+  const other = place.open();
+  const attempt = await claim(other);
+  log = [];
+  const { request, stop } = workerOn(place, { stays: true });
+  onWait = async (waits) => {
+    if (waits === 7) await finish(other, attempt);
+    if (waits === 12) stop();
+  };
+  await work(request);
+  const waits = log.filter((entry) => typeof entry === "number");
+  expect(waits).toEqual([50, 100, 200, 400, 800, 1_000, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+});
+
+test("after a job the waits begin anew", async () => {
+  const { request, events, stop } = workerOn(place, { stays: true });
+  const atJob: number[] = [];
+  onWait = async () => {
+    if (log.at(-1) === 1_600) await place.putText("book", "one two. two three.");
+    if (log.at(-1) === 200 && atJob.length > 0) stop();
+  };
+  const { onEvent } = request;
+  await work({
+    ...request,
+    onEvent: (event) => {
+      onEvent(event);
+      if (event.kind === "done") atJob.push(log.length);
+    },
+  });
+  expect(kindsOf(events)).toEqual(["claimed", "done"]);
+  expect(log.slice(0, 13)).toEqual(claimsAround(50, 100, 200, 400, 800, 1_600));
+  expect(log.slice(atJob[0])).toEqual(claimsAround(50, 100, 200).slice(0, -1));
+});
+
+test("a worker for one job, or for a job of its own, does not wait at all", async () => {
+  await work(workerOn(place, { isOneShot: true }).request);
+  await expect(work(workerOn(place, { jobId: "book-1" }).request)).rejects.toMatchObject({ code: "not_found" });
+  await expect(work(workerOn(place, { isOneShot: true, stays: true }).request)).resolves.toMatchObject({ done: 0 });
+  expect(log).toEqual(["claim", "claim", "claim"]);
+});
