@@ -21,13 +21,20 @@ export interface OutageEvents {
  */
 export class Outages {
   private wasReached = false;
-  private away_ms: number | null = null;
+  private since_ms: number | null = null;
+  /** The last to wait has not waited to the end: that something else works does not mean that it is over. */
+  private isGivenUp = false;
 
   /** @param longest_ms an outage that lasts longer is an error after all */
   constructor(
     private readonly longest_ms: number,
     private readonly events: OutageEvents,
   ) {}
+
+  /** Whether it could not be reached when it was asked last. */
+  get isAway(): boolean {
+    return this.since_ms !== null;
+  }
 
   /**
    * Do something with the storage, again and again while it cannot be reached.
@@ -42,33 +49,40 @@ export class Outages {
     for (;;) {
       try {
         const result = await act();
+        this.wasReached = true;
         this.end();
         return result;
       } catch (error) {
-        if (!isUnreachable(error)) throw error;
-        if (!this.begin(error) || signal.aborted) throw error;
-        await pause(pauses.next(LONGEST_PAUSE_MS), signal);
-        if (signal.aborted) throw error;
+        // Also an answer.
+        if (!isUnreachable(error)) this.end();
+        if (!isUnreachable(error) || !(await this.waitFor(error, pauses, signal))) throw error;
       }
     }
   }
 
-  /** It is away; whether to wait. */
+  /** It is away: wait before the next try; false when there is to be none. */
+  private async waitFor(error: FoldError, pauses: Waits, signal: AbortSignal): Promise<boolean> {
+    const mayWait = !signal.aborted && this.begin(error);
+    if (mayWait) await pause(pauses.next(LONGEST_PAUSE_MS), signal);
+    this.isGivenUp = !mayWait || signal.aborted;
+    return !this.isGivenUp;
+  }
+
+  /** Whether to wait for it. */
   private begin(error: FoldError): boolean {
     if (!this.wasReached) return false;
-    if (this.away_ms === null) {
-      this.away_ms = performance.now();
+    if (this.since_ms === null) {
+      this.since_ms = performance.now();
       this.events.onAway(error);
     }
-    return performance.now() - this.away_ms < this.longest_ms;
+    return performance.now() - this.since_ms < this.longest_ms;
   }
 
   private end(): void {
-    this.wasReached = true;
-    if (this.away_ms === null) return;
-    const away_ms = performance.now() - this.away_ms;
-    this.away_ms = null;
-    this.events.onBack(away_ms);
+    const { since_ms, isGivenUp } = this;
+    this.since_ms = null;
+    this.isGivenUp = false;
+    if (since_ms !== null && !isGivenUp) this.events.onBack(performance.now() - since_ms);
   }
 }
 

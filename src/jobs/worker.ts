@@ -127,7 +127,9 @@ class WorkLoop {
 
   private async claim(): Promise<Attempt | null> {
     const { worker, options, merges, jobId, budget_bytes, storage } = this.request;
-    if (performance.now() - this.lookedForLost_ms > storage.grace_ms / LOOKS_PER_GRACE) await this.freeLostJobs();
+    const isDue = performance.now() - this.lookedForLost_ms > storage.grace_ms / LOOKS_PER_GRACE;
+    // The first to come back from an outage would free the jobs of all others, who could not say that they are alive.
+    if (isDue && !this.outages.isAway) await this.freeLostJobs();
     const wanted = { worker, options, merges, most_bytes: mostBytes(budget_bytes) };
     return await this.storage.claimNextJob(jobId === null ? wanted : { ...wanted, id: jobId });
   }

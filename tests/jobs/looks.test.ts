@@ -1,6 +1,7 @@
 // What a worker that finds nothing to do asks, and when: its loop on a state directory, with time and chance in the
 // hands of the test.
 import { afterEach, beforeEach, expect, type Mock, spyOn, test } from "bun:test";
+import { FoldError } from "../../src/errors.ts";
 import { work } from "../../src/jobs/worker.ts";
 import { LocalStorage } from "../../src/storage/local/local-storage.ts";
 import { LocalPlace } from "../storage/local-place.ts";
@@ -13,17 +14,24 @@ let log: (string | number)[];
 /** Asked before each wait. */
 let onWait: (waits: number) => void | Promise<void>;
 let chance: Mock<() => number>;
+/** How often claims find the storage away. */
+let failures: number;
 const spies: { mockRestore(): void }[] = [];
 
 beforeEach(() => {
   place = new LocalPlace();
   log = [];
   onWait = () => {};
+  failures = 0;
+  let passed_ms = 0;
+  const { now } = performance;
+  const clock = spyOn(performance, "now").mockImplementation(() => now.call(performance) + passed_ms);
   const { setTimeout: later } = globalThis;
   const timers = spyOn(globalThis, "setTimeout").mockImplementation(((act: () => void, time_ms: number) => {
     log.push(time_ms);
     const waits = log.filter((entry) => typeof entry === "number").length;
     return later(async () => {
+      passed_ms += time_ms;
       await onWait(waits);
       act();
     }, 0);
@@ -35,9 +43,10 @@ beforeEach(() => {
     wanted,
   ) {
     log.push("claim");
+    if (failures-- > 0) throw new FoldError("unreachable", "it is away", "wait");
     return claimNextJob.call(this, wanted);
   });
-  spies.push(timers, chance, claims);
+  spies.push(clock, timers, chance, claims);
 });
 
 afterEach(async () => {
@@ -126,4 +135,25 @@ test("a worker for one job, or for a job of its own, does not wait at all", asyn
   await expect(work(workerOn(place, { jobId: "book-1" }).request)).rejects.toMatchObject({ code: "not_found" });
   await expect(work(workerOn(place, { isOneShot: true, stays: true }).request)).resolves.toMatchObject({ done: 0 });
   expect(log).toEqual(["claim", "claim", "claim"]);
+});
+
+test("jobs of lost workers are freed ten times in a grace period; not before those who were cut off had their time", async () => {
+  const { reclaimStale } = LocalStorage.prototype;
+  const frees = spyOn(LocalStorage.prototype, "reclaimStale").mockImplementation(function (this: LocalStorage) {
+    log.push("free");
+    return reclaimStale.call(this);
+  });
+  spies.push(frees);
+  const { request, events, stop } = workerOn(place, { stays: true });
+  onWait = (waits) => {
+    if (waits === 2) failures = 8;
+    if (waits === 24) stop();
+  };
+  await work(request);
+  const away = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000];
+  const before = claimsAround(50, 100, ...away, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000, 10_000);
+  expect(log.slice(0, before.length + 1)).toEqual(["free", ...before]);
+  // 52.65 s after the storage was back, and 62.65 s after it.
+  expect(log.slice(before.length + 1, before.length + 5)).toEqual([10_000, "free", "claim", 10_000]);
+  expect(kindsOf(events)).toEqual(["away", "back"]);
 });
