@@ -33,6 +33,16 @@ function describe(event: WorkEvent): Omit<LogEntry, "time" | "event"> | null {
       return say("info", `waiting for ${formatCounted(event.running.length, "job")} of other workers`, {
         running: event.running.length,
       });
+    case "left": {
+      const { job, need_bytes, budget_bytes } = event;
+      const why = `it needs ${formatBytes(need_bytes)} of memory, more than ${formatBytes(budget_bytes)}`;
+      return say("warn", `${job.name} is left to others: ${why}`, {
+        job: job.id,
+        name: job.name,
+        need_bytes,
+        budget_bytes,
+      });
+    }
     case "away": {
       const { code, message, hint } = event.error;
       return say("warn", `waiting for the storage: ${message}`, { code, hint });
@@ -46,7 +56,7 @@ function describe(event: WorkEvent): Omit<LogEntry, "time" | "event"> | null {
   }
 }
 
-type Other = "walking" | "reclaimed" | "unfreed" | "waiting" | "away" | "back";
+type Other = "walking" | "reclaimed" | "unfreed" | "waiting" | "left" | "away" | "back";
 
 type AttemptEvent = Exclude<WorkEvent, { readonly kind: Other }>;
 

@@ -17,6 +17,9 @@ const TEXT_PER_INTERNER = 2;
 /** What a worker takes unless it is told otherwise. */
 const USUAL_SHARE = 0.75;
 
+/** A job, as far as its memory goes. */
+type Sized = Pick<Attempt, "kind" | "size_bytes">;
+
 /** On how many threads a job runs, and what it takes there. */
 export interface MemoryPlan {
   readonly threads: number;
@@ -31,7 +34,7 @@ export function need_bytes(text_bytes: number, threads: number): number {
 }
 
 /** As many threads as the budget allows, one at least: whatever is claimed was found to fit on one. */
-export function planMemory({ kind, size_bytes }: Attempt, wanted: number, budget_bytes: number): MemoryPlan {
+export function planMemory({ kind, size_bytes }: Sized, wanted: number, budget_bytes: number): MemoryPlan {
   const text_bytes = kind === "text" ? size_bytes : size_bytes * TEXT_PER_INTERNER;
   const threads = threadsThatFit(text_bytes, wanted, budget_bytes);
   return { threads, need_bytes: need_bytes(text_bytes, threads) };

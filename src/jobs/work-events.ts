@@ -31,6 +31,8 @@ export type WorkEvent =
   | { readonly kind: "missed"; readonly attempt: Attempt; readonly message: string }
   /** Given back unfinished. */
   | { readonly kind: "returned"; readonly attempt: Attempt; readonly keepsWork: boolean }
+  /** A job is left to workers that may take more memory; told once. */
+  | { readonly kind: "left"; readonly job: JobEntry; readonly need_bytes: number; readonly budget_bytes: number }
   /** Nothing to take now; others are still at work. */
   | { readonly kind: "waiting"; readonly running: readonly JobEntry[] };
 

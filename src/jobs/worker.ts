@@ -18,7 +18,7 @@
  */
 import { FoldError } from "../errors.ts";
 import { createStorage } from "../storage/create-storage.ts";
-import type { Attempt, Storage } from "../storage/port.ts";
+import type { Attempt, JobEntry, Storage } from "../storage/port.ts";
 import type { FoldProgress } from "./fold-corpus.ts";
 import { GiveUp } from "./give-up.ts";
 import { Heart } from "./heart.ts";
@@ -72,6 +72,8 @@ class WorkLoop {
   private readonly looks = new Waits(FIRST_LOOK_MS);
   /** How many jobs of others were running when that was looked at last. */
   private waitedFor = 0;
+  /** Jobs that need more memory than this worker has, as far as that was told. */
+  private readonly left = new Set<string>();
   private done = 0;
   private failed = 0;
   private lost = 0;
@@ -146,12 +148,24 @@ class WorkLoop {
     }
   }
 
-  /** Whether no job is running anywhere; tells which are, whenever they become more or fewer. */
+  /** Whether no job is running anywhere; tells which are, whenever they become more or fewer, and what is too large. */
   private async isQuiet(): Promise<boolean> {
-    const running = (await this.storage.listJobs()).filter(({ state }) => state === "running");
+    const jobs = await this.storage.listJobs();
+    this.tellTooLarge(jobs);
+    const running = jobs.filter(({ state }) => state === "running");
     if (running.length > 0 && running.length !== this.waitedFor) this.request.onEvent({ kind: "waiting", running });
     this.waitedFor = running.length;
     return running.length === 0;
+  }
+
+  /** One that stays has no end at which it would be told: without this nobody knew why a job waits for ever. */
+  private tellTooLarge(jobs: readonly JobEntry[]): void {
+    const { budget_bytes, onEvent } = this.request;
+    for (const job of jobs) {
+      if (this.left.has(job.id) || !isTooLarge(job, budget_bytes)) continue;
+      this.left.add(job.id);
+      onEvent({ kind: "left", job, need_bytes: planMemory(job, 1, budget_bytes).need_bytes, budget_bytes });
+    }
   }
 
   private async runOne(attempt: Attempt): Promise<void> {

@@ -262,6 +262,37 @@ describe("limits", () => {
     });
   });
 
+  test("--stay: a job that is too large is told of once", async () => {
+    await withTexts({ "log.txt": sampleText, "other.txt": halfOfSample }, async (state) => {
+      const { child, ended } = start(["work", "--stay", "--memory", "120MB", "--state-dir", state]);
+      const logged = () => {
+        const folder = join(state, "logs");
+        return existsSync(folder)
+          ? events(
+              readdirSync(folder)
+                .map((f) => readFileSync(join(folder, f), "utf8"))
+                .join(""),
+            )
+          : [];
+      };
+      await until(() => logged().length >= 2);
+      // It has looked again when it finds the next one.
+      put(state, "third.txt", sampleText);
+      await until(() => logged().length >= 3);
+      child.kill("SIGTERM");
+      const { exit, stderr } = await ended;
+      expect(exit).toBe(3);
+      expect(
+        logged()
+          .map(({ event, name }) => `${event} ${name}`)
+          .sort(),
+      ).toEqual(["left log", "left other", "left third"]);
+      expect(stderr).toMatch(
+        /warn "log is left to others: it needs 1\d\d MB of memory, more than 120 MB" event=left job=log-/,
+      );
+    });
+  });
+
   test("no space left: the job waits again, its space is free (skipped where no disk can be mounted)", async () => {
     await withFolder(async (folder) => {
       const state = join(folder, "small");
