@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Bucket } from "../../src/s3/bucket.ts";
 import { Connection, type S3Options, type Try } from "../../src/s3/connection.ts";
 import { readBody } from "../../src/s3/get.ts";
+import { foldErrorOf } from "../support/folds.ts";
 import { type Fault, type Seen, startProxy } from "../support/proxy.ts";
 import { randomNumbers } from "../support/random.ts";
 import { hasty, otherWay, spaces, temporaryBucket } from "../support/spaces.ts";
@@ -122,6 +123,29 @@ describe("each request of a multipart upload may fail", () => {
       await expect(there.putFile(key, bigPath)).rejects.toMatchObject({ code: "unreachable", status: 500 });
     });
     expect(await bucket.head(key)).toBeNull();
+    expect(await bucket.abortStaleUploads(key, Number.POSITIVE_INFINITY)).toBe(0);
+  });
+});
+
+describe("a completion that is said to have happened", () => {
+  // As from a gateway that answers before it is through, and then is not; or from something in between.
+  const body = '<?xml version="1.0"?><CompleteMultipartUploadResult><Key>big</Key></CompleteMultipartUploadResult>';
+  const says = ({ method, path }: Seen): Fault | null =>
+    method === "POST" && path.includes("uploadId=") ? { kind: "status", status: 200, body } : null;
+
+  const befores = [
+    { before: null, message: "it is not there after it was written" },
+    { before: text, message: "what is there is not what was written" },
+  ];
+  test.each(befores)("and has not: $message", async ({ before, message }) => {
+    const key = crypto.randomUUID();
+    if (before !== null) await bucket.put(key, before);
+    await behind(says, async (there) => {
+      const error = await foldErrorOf(() => there.putFile(key, bigPath));
+      expect(error.message).toContain(message);
+      expect(error.message).toContain(key);
+    });
+    expect((await bucket.head(key))?.size_bytes).toBe(before?.length);
     expect(await bucket.abortStaleUploads(key, Number.POSITIVE_INFINITY)).toBe(0);
   });
 });
