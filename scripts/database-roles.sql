@@ -14,9 +14,9 @@ where not exists (select from pg_roles where rolname = :'role') \gexec
 revoke create on schema public from public;
 revoke all on all tables in schema public from :"role";
 grant usage on schema public to :"role";
-grant select, insert, update, delete on jobs, job_locks to :"role";
--- An archive is marked as deleted, and what has happened has happened: their rows stay.
-grant select, insert, update on archives, processing_runs to :"role";
+-- An archive is marked as deleted, and what has happened has happened: their rows stay, and so do those of jobs.
+grant select, insert, update on jobs, archives, processing_runs to :"role";
+grant select, insert, update, delete on job_locks to :"role";
 grant usage on sequence jobs_position_seq to :"role";
 -- Everybody may call functions, unless somebody has taken that right away.
 grant execute on function claim_job(text, uuid, uuid, bigint, bigint, boolean, text, text) to :"role";

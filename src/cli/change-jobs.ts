@@ -53,6 +53,8 @@ function findJob(jobs: readonly JobEntry[], wanted: string, states: readonly Job
     throw new FoldError("usage", `${able.length} jobs are called ${wanted}`, `name one by its id: ${ids}`);
   }
   const hint = "`fold status` lists the jobs and their ids";
-  if (named.length === 0) throw new FoldError("not_found", `there is no job ${wanted}`, hint);
+  if (named.length === 0) {
+    throw new FoldError("not_found", `there is no job ${wanted} that waits, runs or has failed`, hint);
+  }
   throw new FoldError("not_found", `job ${wanted} is ${named[0].state}, not ${states.join(" or ")}`, hint);
 }

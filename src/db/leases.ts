@@ -5,6 +5,9 @@ import type { AttemptKey } from "./rows.ts";
 /** A job that was lost so often, failures included, is put aside. */
 export type Outcome = "completed" | "abandoned" | "failed" | "put_aside" | "lost" | "cancelled" | "retried";
 
+/** The error_code of a job that was put aside for good: a merge one of whose archives is gone. */
+export const OBSOLETE = "obsolete";
+
 /** The error of a write that touched no row: the job is another's by now, or nobody's. */
 export function leaseLost({ jobId, attempt }: AttemptKey): FoldError {
   const hint = "another worker has it, or it was cancelled; nothing was changed";

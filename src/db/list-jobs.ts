@@ -1,10 +1,10 @@
 import type { Client, Database } from "./database.ts";
-import { isId } from "./leases.ts";
+import { isId, OBSOLETE } from "./leases.ts";
 import type { FailureRow, JobOptions, JobRow, JobStatus, JobType } from "./rows.ts";
 
 /** Which jobs a list has. */
 export interface JobsWanted {
-  /** Left out: all that are not completed. */
+  /** Left out: all that are not completed. Those that are over for good are listed where the completed ones are. */
   readonly statuses?: readonly JobStatus[];
   /** Jobs behind this position; for the next page, the position of the last one. */
   readonly after?: number;
@@ -41,6 +41,7 @@ interface Result {
 export async function listJobs(database: Database, wanted: JobsWanted = {}): Promise<JobRow[]> {
   const { statuses = ["pending", "processing", "failed"], after = 0, limit = PAGE_ROWS } = wanted;
   const unfinished = statuses.filter((status) => status !== "completed").join(",");
+  const withOver = statuses.includes("completed");
   const rows = await database.ask((sql) => {
     const page = (which: Fragment) => sql`
       (select * from jobs where position > ${after} and ${which} order by position limit ${limit})`;
@@ -48,8 +49,9 @@ export async function listJobs(database: Database, wanted: JobsWanted = {}): Pro
     return select(
       sql,
       sql`(select * from (
-        ${page(sql`status <> 'completed' and status = any (string_to_array(${unfinished}, ','))`)}
-        ${statuses.includes("completed") ? sql`union all ${page(sql`status = 'completed'`)}` : sql``}
+        ${page(sql`status <> 'completed' and status = any (string_to_array(${unfinished}, ','))
+          and (${withOver} or error_code is distinct from ${OBSOLETE})`)}
+        ${withOver ? sql`union all ${page(sql`status = 'completed'`)}` : sql``}
       ) halves order by position limit ${limit})`,
     );
   });

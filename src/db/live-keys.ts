@@ -1,5 +1,5 @@
 import type { Database } from "./database.ts";
-import { isId } from "./leases.ts";
+import { isId, OBSOLETE } from "./leases.ts";
 
 /** What was found in the buckets, a page at a time. */
 export interface Candidates {
@@ -25,7 +25,7 @@ interface Result {
 
 /**
  * Which objects are needed, of those that garbage collection has found: archives that were not deleted, texts of jobs
- * that are not completed, chunks of such jobs.
+ * that are not completed, chunks of such jobs, unless they are over for good.
  *
  * To be asked after the buckets were listed. An object that was uploaded and has no row yet is not in the answer: only
  * its age tells it from garbage, so nothing may be deleted that is younger than an attempt can be old.
@@ -42,7 +42,7 @@ export async function liveKeys(database: Database, candidates: Candidates): Prom
           where status <> 'completed' and job_type <> 'archive_merge'
           and input_path in (select jsonb_array_elements_text(${sql.json(inputKeys)}))) as inputs,
         (select coalesce(json_agg(json_build_object('id', id, 'attempt', attempt)), '[]') from jobs
-          where status <> 'completed'
+          where status <> 'completed' and error_code is distinct from ${OBSOLETE}
           and id in (select jsonb_array_elements_text(${sql.json(jobIds)})::uuid)) as jobs`,
   );
   return {

@@ -1,19 +1,25 @@
 import { FoldError } from "../errors.ts";
 import type { Client, Database } from "./database.ts";
-import { isId, unknownJob } from "./leases.ts";
+import { isId, OBSOLETE, unknownJob } from "./leases.ts";
 
 interface Retried {
   readonly is_whole: boolean;
   readonly is_busy: boolean;
 }
 
+/** Why a merge is over; what its attempts failed with stands in their runs. */
+export const GONE = "an archive of it went into another merge, or was removed";
+const gone = `cancelled: ${GONE}`;
+const hint = "nothing of it is left to be done; its other archives are free for other merges";
+
 /**
  * Let a job that was put aside wait again, as if it had never failed.
  *
- * A merge takes its archives back, when both are free. When one of them went into another merge, there is nothing to
- * be tried again: the job is forgotten, and with it that the archives were to stay apart.
+ * A merge takes its archives back, when both are free. When one of them went into another merge or was removed, there
+ * is nothing to be tried again, now or ever: the job is cancelled for good, and told with those that are completed. That
+ * its archives were to stay apart means nothing any more, since no other merge is of just these.
  *
- * @returns whether it waits; else it is forgotten
+ * @returns whether it waits; else it is over
  * @throws FoldError `not_found` when it was not put aside, `failed` while another merge has one of its archives
  */
 export async function retryJob(database: Database, id: string): Promise<boolean> {
@@ -21,25 +27,34 @@ export async function retryJob(database: Database, id: string): Promise<boolean>
   return await database.do({
     run: async (sql) => {
       const [job] = await retry(sql, id);
-      if (job === undefined) throw unknownJob(id, "failed");
+      if (job === undefined) {
+        if ((await stateOf(sql, id))?.error_code === OBSOLETE) return false;
+        throw unknownJob(id, "failed");
+      }
       if (job.is_whole || !job.is_busy) return job.is_whole;
-      const hint = "try again when that merge has ended";
-      throw new FoldError("failed", `job ${id} cannot be tried again: an archive of it is being merged`, hint);
+      const later = "try again when that merge has ended";
+      throw new FoldError("failed", `job ${id} cannot be tried again: an archive of it is being merged`, later);
     },
     find: async (sql) => {
-      const [job] = await sql<{ status: string }[]>`select status from jobs where id = ${id}`;
-      // Forgotten; what was never there was told before an answer could be lost.
-      if (job === undefined) return false;
-      return job.status === "failed" ? null : true;
+      const state = await stateOf(sql, id);
+      if (state?.status === "failed") return state.error_code === OBSOLETE ? false : null;
+      // What was never there was told before an answer could be lost.
+      return true;
     },
   });
+}
+
+async function stateOf(sql: Client, id: string) {
+  const [state] = await sql<{ status: string; error_code: string | null }[]>`
+    select status, error_code from jobs where id = ${id}`;
+  return state;
 }
 
 function retry(sql: Client, id: string) {
   return sql<Retried[]>`
     with found as (
       select id, attempt, coalesce(inputs, '{}') as inputs from jobs
-      where id = ${id} and status = 'failed' for update
+      where id = ${id} and status = 'failed' and error_code <> ${OBSOLETE} for update
     ), free as (
       select a.id from archives a join found on a.id = any (found.inputs)
       where not a.is_deleted and a.reserved_by is null
@@ -53,11 +68,14 @@ function retry(sql: Client, id: string) {
       from state where j.id = state.id and is_whole
     ), reserved as (
       update archives a set reserved_by = state.id from state where a.id = any (state.inputs) and is_whole
+    ), ended as (
+      update jobs j set error_code = ${OBSOLETE}, error_message = ${gone}, error_hint = ${hint}
+      from state where j.id = state.id and not is_whole and not is_busy
     ), decision as (
-      insert into processing_runs (job_id, attempt, completed_at, outcome)
-      select id, attempt, now(), 'retried' from state where is_whole
-    ), forgotten as (
-      delete from jobs j using state where j.id = state.id and not is_whole and not is_busy
+      insert into processing_runs (job_id, attempt, completed_at, outcome, error)
+      select id, attempt, now(), case when is_whole then 'retried' else 'cancelled' end,
+        case when not is_whole then ${gone} end
+      from state where is_whole or not is_busy
     )
     select is_whole, is_busy from state`;
 }

@@ -5,7 +5,7 @@ export type RowDeed = "select" | "insert" | "update" | "delete";
 
 /** Per table, what `fold worker`, `submit` and `status` do with its rows: what scripts/database-roles.sql grants. */
 export const neededRights = {
-  jobs: ["select", "insert", "update", "delete"],
+  jobs: ["select", "insert", "update"],
   job_locks: ["select", "insert", "update", "delete"],
   processing_runs: ["select", "insert", "update"],
   archives: ["select", "insert", "update"],

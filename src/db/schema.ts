@@ -24,7 +24,7 @@ const plainText = customType<{ data: string }>({ dataType: () => 'text collate "
 const time = () => timestamp({ withTimezone: true });
 const count = () => bigint({ mode: "number" });
 
-/** One unit of work: a text or a shard of it to fold, or archives to merge. */
+/** One unit of work: a text or a shard of it to fold, or archives to merge. A row is never removed. */
 export const jobs = pgTable(
   "jobs",
   {
@@ -165,7 +165,11 @@ export const archives = pgTable(
   ],
 );
 
-/** What became of every attempt; and of every decision about a job that nobody was working on. */
+/**
+ * Every change of a job's state: a row for each attempt, begun with the claim and ended with what became of it; and one
+ * for each decision about a job that nobody was working on, to cancel it or to let it wait again. That a job was
+ * submitted is in its own row, created_at: it is no attempt, and happens once.
+ */
 export const processingRuns = pgTable(
   "processing_runs",
   {

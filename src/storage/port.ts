@@ -105,7 +105,7 @@ export interface Storage {
   /** All jobs that are waiting, running or put aside. */
   listJobs(): Answer<JobEntry[]>;
 
-  /** Let a job that was put aside wait again; throws FoldError `not_found`. */
+  /** Let a job that was put aside wait again; throws FoldError `not_found`, also where an archive to merge is gone. */
   retryJob(id: string): Answer<void>;
 
   /** Take a waiting job out, or end a running one: its worker finds its lease lost. Its text is put aside. */

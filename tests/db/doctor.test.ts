@@ -70,7 +70,7 @@ test("rights that are missing are named, one by one", async () => {
   await withFleet(async (fleet) => {
     await withLimitedRole(fleet, async (url) => {
       const { username } = new URL(url);
-      await asOwner((sql) => sql.unsafe(`revoke delete on jobs from ${username}`), fleet.databaseUrl);
+      await asOwner((sql) => sql.unsafe(`revoke update on jobs from ${username}`), fleet.databaseUrl);
       await asOwner(
         (sql) => sql.unsafe(`revoke usage on sequence jobs_position_seq from ${username}`),
         fleet.databaseUrl,
@@ -78,7 +78,7 @@ test("rights that are missing are named, one by one", async () => {
       const some = await doctor(fleet, url);
       expect([some.exit, some.bad]).toEqual([1, ["database: rows of jobs"]]);
       expect(some.of("rows of jobs")?.what).toBe(
-        "this role may not delete, usage of jobs_position_seq; it may select, insert, update",
+        "this role may not update, usage of jobs_position_seq; it may select, insert",
       );
       expect(some.of("rows of jobs")?.fix).toContain("scripts/database-roles.sql");
       await asOwner(async (sql) => {

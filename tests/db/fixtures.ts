@@ -5,6 +5,7 @@ import { completeJob } from "../../src/db/complete-job.ts";
 import type { Database } from "../../src/db/database.ts";
 import type { AttemptKey, ClaimedJob, JobOptions, NewArchive } from "../../src/db/rows.ts";
 import { type NewJob, submitJobs } from "../../src/db/submit-jobs.ts";
+import { asOwner } from "../support/database.ts";
 
 export const usual: JobOptions = { max_dims: 2, min_volume: 1, shard: null };
 export const failure = { code: "not_utf8", message: "byte 7 is not UTF-8", hint: "convert it" } as const;
@@ -76,6 +77,42 @@ export async function codeOf(call: Promise<unknown>): Promise<string | null> {
   } catch (error) {
     return error instanceof Error && "code" in error ? String(error.code) : String(error);
   }
+}
+
+/**
+ * Let a database refuse whatever changes the state of a job and writes no run of it in the same transaction, or takes
+ * away a job or a run. What changes is noted in watched_changes, with the run that tells it.
+ */
+export async function watchRuns(url: string): Promise<void> {
+  await asOwner(
+    (sql) =>
+      sql.unsafe(`
+        create table watched_changes (number bigint primary key generated always as identity, job_id uuid, before text,
+          after text, outcome text, is_decision boolean);
+        create function watch_job() returns trigger language plpgsql as $$
+        declare
+          before text := case when tg_op = 'INSERT' then 'nothing' else old.status end;
+        begin
+          if tg_op = 'INSERT' and new.status = 'pending' then return null; end if;
+          if tg_op = 'UPDATE' and (old.status, old.worker_id, old.attempt, old.error_code)
+            is not distinct from (new.status, new.worker_id, new.attempt, new.error_code) then return null; end if;
+          insert into watched_changes (job_id, before, after, outcome, is_decision)
+            select new.id, before, new.status, coalesce(outcome, 'under way'), worker_id is null from processing_runs
+            where job_id = new.id and attempt = new.attempt and xmin = pg_current_xact_id()::xid;
+          if not found then raise 'job % went from % to % without a run', new.id, before, new.status; end if;
+          return null;
+        end $$;
+        create function watch_deletion() returns trigger language plpgsql as $$
+        begin
+          raise '% % was deleted', case tg_table_name when 'jobs' then 'job' else 'run' end, old.id;
+        end $$;
+        create constraint trigger watched after insert or update on jobs deferrable initially deferred
+          for each row execute function watch_job();
+        create trigger watched_deletion after delete on jobs for each row execute function watch_deletion();
+        create trigger watched_deletion after delete on processing_runs for each row execute function watch_deletion();
+      `),
+    url,
+  );
 }
 
 /** What no constraint can say and must hold all the same, at any moment: what breaks it. */

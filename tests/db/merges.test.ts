@@ -9,7 +9,9 @@ import type { Database } from "../../src/db/database.ts";
 import { deleteArchive } from "../../src/db/delete-archive.ts";
 import { failJob } from "../../src/db/fail-job.ts";
 import { getArchive, listArchives } from "../../src/db/list-archives.ts";
-import { listJobs } from "../../src/db/list-jobs.ts";
+import { getJob, listJobs } from "../../src/db/list-jobs.ts";
+import { listRuns } from "../../src/db/list-runs.ts";
+import { liveKeys } from "../../src/db/live-keys.ts";
 import { retryJob } from "../../src/db/retry-job.ts";
 import type { ClaimedJob, JobOptions } from "../../src/db/rows.ts";
 import { connect, newDatabase } from "../support/database.ts";
@@ -202,6 +204,58 @@ test("a pair whose merge was put aside stays apart, each may go with others, unt
   await completeJob(database, again, archiveOf(again, 500));
   expect(await retryJob(database, other.jobId)).toBe(false);
   expect((await listJobs(database)).map(({ id }) => id)).toEqual([third.jobId]);
+  expect(await broken(database)).toEqual([]);
+});
+
+test("a merge whose archive is gone is over when it is retried, and keeps its history", async () => {
+  const database = await fresh();
+  const batch = crypto.randomUUID();
+  for (const [i, name] of ["one", "two"].entries()) await publish(database, name, 10 + i, { batch });
+  const job = await merge(database, { ...all, scope: "batches" });
+  await failJob(database, job, failure, true, MAX_ATTEMPTS);
+  await deleteArchive(database, job.archives[0].id);
+  expect((await listJobs(database)).map(({ id }) => id)).toEqual([job.jobId]);
+  const live = async () =>
+    (await liveKeys(database, { archiveKeys: [], inputKeys: [], jobIds: [job.jobId] })).jobs.size;
+  expect(await live()).toBe(1);
+  // Again and again: it is decided once.
+  for (let i = 0; i < 2; i++) expect(await retryJob(database, job.jobId)).toBe(false);
+  expect(await Promise.all([1, 2].map(() => retryJob(database, job.jobId)))).toEqual([false, false]);
+  expect(await codeOf(cancelJob(database, job.jobId))).toBe("not_found");
+  const row = await getJob(database, job.jobId);
+  expect(row).toMatchObject({ status: "failed", attempt: 1, failure: { code: "obsolete" } });
+  expect((await listRuns(database, job.jobId)).map(({ outcome, error }) => [outcome, error])).toEqual([
+    ["cancelled", row?.failure?.message ?? null],
+    ["put_aside", "not_utf8: byte 7 is not UTF-8"],
+  ]);
+  // Listed with what is done: nobody need care any more.
+  expect(await listJobs(database)).toEqual([]);
+  expect((await listJobs(database, { statuses: ["failed", "completed"] })).map(({ id }) => id)).toContain(job.jobId);
+  expect(await live()).toBe(0);
+  // The same text once more, in the same batch: it is merged with what stayed.
+  await publish(database, "one", 10, { batch });
+  const again = await merge(database, { ...all, scope: "batches" });
+  expect([again.attempt, again.batch, inputsOf(again)]).toEqual([1, batch, ["one", "two"]]);
+  expect(again.jobId).not.toBe(job.jobId);
+  await completeJob(database, again, archiveOf(again, 20));
+  expect(await broken(database)).toEqual([]);
+});
+
+test("a join of shards whose archive is gone is over, and the shard that is made anew is joined", async () => {
+  const database = await fresh();
+  const shard = async (number: number) => {
+    const options = { ...usual, shard: { number, of: 3 } };
+    return await publish(database, `book.shard-${number}-of-3`, 10, { options, family: "book" });
+  };
+  const made = [await shard(1), await shard(2), await shard(3)];
+  const join = await merge(database);
+  await failJob(database, join, failure, true, MAX_ATTEMPTS);
+  expect(await claimMerge(database, all)).toBeNull();
+  await deleteArchive(database, made[1].id);
+  expect(await retryJob(database, join.jobId)).toBe(false);
+  expect(await claimMerge(database, all)).toBeNull();
+  await shard(2);
+  expect(inputsOf(await merge(database))).toEqual(inputsOf(join));
   expect(await broken(database)).toEqual([]);
 });
 

@@ -17,7 +17,7 @@ import type { NewJob } from "../../src/db/submit-jobs.ts";
 import { FoldError } from "../../src/errors.ts";
 import { connect, newDatabase } from "../support/database.ts";
 import { randomNumbers } from "../support/random.ts";
-import { archiveOf, broken, failure, MAX_ATTEMPTS, newJob, submit, usual } from "./fixtures.ts";
+import { archiveOf, broken, failure, MAX_ATTEMPTS, newJob, submit, usual, watchRuns } from "./fixtures.ts";
 
 const WORKERS = 12;
 const SHARDS = 4;
@@ -83,6 +83,7 @@ const seed = Number(process.env.FOLD_SEED ?? Math.floor(Math.random() * 1e9));
 
 test(`random workers, FOLD_SEED=${seed}`, async () => {
   const url = await newDatabase();
+  await watchRuns(url);
   const databases = await Promise.all(Array.from({ length: WORKERS }, () => connect(url, { max: 2 })));
   const watcher = await connect(url, { max: 1 });
   const jobs = jobsOf(60);

@@ -14,7 +14,7 @@ import { getArchive, listArchives } from "../../db/list-archives.ts";
 import { listJobs } from "../../db/list-jobs.ts";
 import { markDamaged } from "../../db/mark-damaged.ts";
 import { reclaimStale } from "../../db/reclaim-stale.ts";
-import { retryJob } from "../../db/retry-job.ts";
+import { GONE, retryJob } from "../../db/retry-job.ts";
 import type { ArchiveRow, ClaimedJob } from "../../db/rows.ts";
 import { FoldError, fromSystemError } from "../../errors.ts";
 import { sha256Of } from "../../s3/etag.ts";
@@ -256,7 +256,9 @@ export class CloudStorage implements Storage {
   }
 
   async retryJob(id: string): Promise<void> {
-    await retryJob(await this.cloud.database(), id);
+    if (await retryJob(await this.cloud.database(), id)) return;
+    const hint = `it is over; \`fold jobs ${id}\` tells its attempts, and its other archives are free for other merges`;
+    throw new FoldError("not_found", `job ${id} cannot be tried again: ${GONE}`, hint);
   }
 
   async cancelJob(id: string): Promise<void> {
