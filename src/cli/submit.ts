@@ -1,12 +1,13 @@
 import { sha256 } from "../archive/manifest.ts";
 import { countWords, decodeText } from "../core/text.ts";
 import { FoldError } from "../errors.ts";
-import { findTexts, holdsNoWords, readBytes, type TextPlace } from "../jobs/read-texts.ts";
+import { findTexts, holdsNoWords, readBytes } from "../jobs/read-texts.ts";
 import { type SubmittedText, submitTexts, type TextToFold } from "../storage/cloud/submit.ts";
 import { withCloud } from "./cloud.ts";
 import type { SubmitFlags } from "./cloud-definitions.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
-import { isLargeFile, lookThrough } from "./look-through.ts";
+import { kindOf, lookThrough } from "./look-through.ts";
+import { type TextFile, withFiles } from "./spool.ts";
 import { formatBytes, formatCounted } from "./text.ts";
 
 const become = { what: "archive", wayOut: "rename one of them, or submit them one after the other with --name" };
@@ -17,12 +18,14 @@ export async function execute({ parameters, flags }: CommandArguments<SubmitFlag
   if (flags.name !== null && places.length > 1) {
     throw new FoldError("usage", "--name can name one text only", "leave it out, or submit the texts one by one");
   }
-  // All are looked at before the first is sent: a mistake is told before it has cost anything.
-  const texts: TextToFold[] = [];
-  for (const place of places) texts.push(await textOf(place, flags.name ?? place.name, io.signal));
   const { shards, merge, again, maxDims: max_dims, minVolume: min_volume } = flags;
   const options = { max_dims, min_volume, shards, merge, again, signal: io.signal };
-  const submitted = await withCloud(io, (cloud) => submitTexts(cloud, texts, options));
+  const submitted = await withFiles(places, io.signal, async (files) => {
+    // All are looked at before the first is sent: a mistake is told before it has cost anything.
+    const texts: TextToFold[] = [];
+    for (const file of files) texts.push(await textOf(file, flags.name ?? file.name, io.signal));
+    return await withCloud(io, (cloud) => submitTexts(cloud, texts, options));
+  });
   for (const text of submitted) {
     if (flags.json) io.output.json(reportOf(text));
     else if (!flags.quiet) io.output.line(lineOf(text));
@@ -30,12 +33,11 @@ export async function execute({ parameters, flags }: CommandArguments<SubmitFlag
   return 0;
 }
 
-async function textOf(place: TextPlace, name: string, signal: AbortSignal): Promise<TextToFold> {
-  const { path } = place;
+async function textOf({ path, title }: TextFile, name: string, signal: AbortSignal): Promise<TextToFold> {
   // Large ones are sent from their files: they need not be in memory, neither one nor many.
-  if (path !== null && isLargeFile(path)) return { name, ...(await lookThrough(path, signal)), content: path };
-  const bytes = await readBytes(place);
-  if (countWords(decodeText(bytes, path ?? "the standard input")) === 0) throw holdsNoWords(place);
+  if (kindOf(path) === "large") return { name, ...(await lookThrough(path, title, signal)), content: path };
+  const bytes = await readBytes({ name, path });
+  if (countWords(decodeText(bytes, title)) === 0) throw holdsNoWords({ name, path: title });
   return { name, size_bytes: bytes.length, sha256: sha256(bytes), content: bytes };
 }
 

@@ -1,11 +1,12 @@
 // fold submit: texts of all kinds, large ones, and what is left where it is ended in the middle.
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { call, jsonLines, start } from "../support/binary.ts";
+import { binary, call, jsonLines, must, start } from "../support/binary.ts";
 import { type Fleet, withFleet } from "../support/fleet.ts";
 import { startProxy } from "../support/proxy.ts";
+import { mountSmallDisk, unmount } from "../support/small-disk.ts";
 import { spaces } from "../support/spaces.ts";
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
@@ -92,6 +93,142 @@ test("from a pipe, whatever its size", async () => {
       expect(jsonLines(await child.stdout.text())).toMatchObject([{ uploaded: false, jobs: [{ new: false }] }]);
     }
     expect((await inputsOf(fleet)).map(({ size_bytes }) => size_bytes).sort((a, b) => a - b)).toEqual([100, 40 << 20]);
+  });
+});
+
+test("a large text from a pipe goes up in parts, from a copy on the disk, and is the job that its file is", async () => {
+  await withFleet(async (fleet) => {
+    const { env, folder, buckets } = fleet;
+    const size_bytes = 256 << 20;
+    writeFileSync(join(folder, "large.txt"), textOf(size_bytes, "from a pipe"));
+    const temporary = join(folder, "temporary");
+    mkdirSync(temporary);
+    let [peak_bytes, pid] = [0, 0];
+    const modes: number[] = [];
+    const proxy = await startProxy(spaces.endpoint, ({ method, path }) => {
+      // The last of the upload, when nothing more is to be read.
+      if (method !== "POST" || !path.includes("uploadId=")) return null;
+      peak_bytes = Number(/VmHWM:\s*(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+      const [copies] = readdirSync(temporary);
+      for (const path of [copies, join(copies, ...readdirSync(join(temporary, copies)))]) {
+        modes.push(statSync(join(temporary, path)).mode & 0o777);
+      }
+      return null;
+    });
+    try {
+      const shell = `cat large.txt | { echo $BASHPID; exec "$0" submit - --name large --json; }`;
+      const child = Bun.spawn(["bash", "-c", shell, binary], {
+        cwd: folder,
+        stdout: "pipe",
+        env: { ...process.env, ...env, TMPDIR: temporary, DO_SPACES_ENDPOINT: proxy.endpoint },
+      });
+      let said = "";
+      for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
+        said += piece;
+        pid ||= Number.parseInt(said, 10);
+      }
+      const piped = jsonLines<{ jobs: { job: string }[] }>(said.slice(said.indexOf("{")))[0];
+      expect(piped).toMatchObject({ text: "large", size_bytes, uploaded: true, jobs: [{ new: true }] });
+      const [again] = jsonLines(await must(["submit", "large.txt", "--json"], { env, cwd: folder }));
+      expect(again).toMatchObject({ uploaded: false, jobs: [{ job: piped.jobs[0].job, new: false }] });
+    } finally {
+      await proxy.close();
+    }
+    expect([modes, readdirSync(temporary)]).toEqual([[0o700, 0o600], []]);
+    expect(peak_bytes).toBeGreaterThan(0);
+    expect(peak_bytes).toBeLessThan(size_bytes);
+    const [{ key }] = await inputsOf(fleet);
+    expect((await buckets.input.head(key))?.etag).toMatch(/-32$/);
+  });
+});
+
+test("stopped while a pipe is read, or nobody has opened it: nothing is sent, and no copy is left", async () => {
+  await withFleet(async (fleet) => {
+    const { env, folder } = fleet;
+    const temporary = join(folder, "temporary");
+    mkdirSync(temporary);
+    if (!Bun.spawnSync(["mkfifo", "pipe"], { cwd: folder }).success) throw new Error("no pipe could be made");
+    for (const from of ["-", "pipe"]) {
+      const child = Bun.spawn([binary, "submit", from], {
+        cwd: folder,
+        stdin: "pipe",
+        stderr: "pipe",
+        env: { ...process.env, ...env, TMPDIR: temporary },
+      });
+      child.stdin.write("all the readers.\n");
+      await child.stdin.flush();
+      await fleet.until(async () => readdirSync(temporary, { recursive: true }).length === 2);
+      child.kill("SIGINT");
+      expect(await child.stderr.text()).toContain(
+        `stopped while ${from === "-" ? "the standard input" : from} was read`,
+      );
+      expect([await child.exited, readdirSync(temporary)]).toEqual([130, []]);
+    }
+    expect(await inputsOf(fleet)).toEqual([]);
+  });
+});
+
+test("left at once while a copy goes up: it is removed all the same", async () => {
+  await withFleet(async (fleet) => {
+    const { env, folder } = fleet;
+    const temporary = join(folder, "temporary");
+    mkdirSync(temporary);
+    const { promise: isUnderWay, resolve } = Promise.withResolvers<void>();
+    const proxy = await startProxy(spaces.endpoint, ({ method }) => {
+      if (method !== "PUT") return null;
+      resolve();
+      return { kind: "stall" };
+    });
+    try {
+      const { child, ended } = start(["submit", "-"], {
+        input: textOf(2 << 20, "left"),
+        env: { ...env, TMPDIR: temporary, DO_SPACES_ENDPOINT: proxy.endpoint },
+      });
+      await isUnderWay;
+      expect(readdirSync(temporary)).toHaveLength(1);
+      child.kill("SIGINT");
+      child.kill("SIGTERM");
+      expect((await ended).exit).toBe(130);
+    } finally {
+      await proxy.close();
+    }
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+});
+
+test("a pipe of what cannot be folded, or no room for its copy, is told with its reason", async () => {
+  await withFleet(async (fleet) => {
+    const { env, folder } = fleet;
+    const wrong = textOf(3 << 20, "whale");
+    wrong[2_500_000] = 0xff;
+    const inputs: [Uint8Array, string][] = [
+      [wrong, "the standard input, from byte "],
+      [new Uint8Array([0x61, 0xff]), "the standard input is not UTF-8"],
+      [Buffer.alloc(3 << 20, "1234 5678.\n"), "the standard input holds no words"],
+      [new Uint8Array(0), "the standard input holds no words"],
+    ];
+    for (const [input, message] of inputs) {
+      expect(await call(["submit", "-"], { env, input })).toMatchObject({
+        exit: 1,
+        stderr: expect.stringContaining(message),
+      });
+    }
+    const disk = join(folder, "disk");
+    if (mountSmallDisk(disk, 1024)) {
+      try {
+        const { exit, stderr } = await call(["submit", "-"], {
+          env: { ...env, TMPDIR: disk },
+          input: textOf(3 << 20, "whale"),
+        });
+        expect([exit, stderr]).toEqual([1, expect.stringMatching(/no space left(.|\n)*set TMPDIR/)]);
+        expect(readdirSync(disk)).toEqual([]);
+      } finally {
+        unmount(disk);
+      }
+    }
+    const none = await call(["submit", "-"], { env: { ...env, TMPDIR: join(folder, "none") }, input: "all.\n" });
+    expect([none.exit, none.stderr]).toEqual([5, expect.stringContaining("cannot create a folder in")]);
+    expect(await inputsOf(fleet)).toEqual([]);
   });
 });
 
