@@ -40,11 +40,11 @@ class SpacesCheckup implements Checkup {
     this.connection = new Connection(config, { patience, idle_ms: IDLE_MS });
     const bucketOf = (use: Use) => new Bucket(this.connection, config.buckets[use]);
     const needs = neededDeeds[role];
-    // One that the key may look at.
-    const first = bucketOf(uses.find((use) => needs[use].length > 0) ?? "input");
+    // Those that the key may look at.
+    const needed = uses.filter((use) => needs[use].length > 0);
     const changes = (use: Use) => (["write", "delete"] as const).every((deed: Deed) => needs[use].includes(deed));
     this.checks = [
-      this.reach(first),
+      this.reach(bucketOf(needed[0] ?? "input")),
       ...uses.flatMap((use) =>
         changes(use)
           ? this.bucketChecks(bucketOf(use), use)
@@ -53,7 +53,7 @@ class SpacesCheckup implements Checkup {
       ...(role === "all" ? uses.map((use) => rules(bucketOf(use), use)) : []),
       ...(changes("temp") ? [this.race(bucketOf("temp"), "temp")] : []),
       ...(changes("results") ? [this.multipart(bucketOf("results"), "results")] : []),
-      latency(first),
+      ...needed.map((use) => latency(bucketOf(use), changes(use) ? "is there" : "list")),
     ];
   }
 
@@ -191,11 +191,11 @@ function rules(bucket: Bucket, use: Use): Check {
   };
 }
 
-/** How long the shortest question takes. */
-function latency(bucket: Bucket): Check {
+/** How long the shortest question takes: buckets may be in different places. */
+function latency(bucket: Bucket, after: "is there" | "list"): Check {
   return {
-    name: "Spaces: latency",
-    after: reachName,
+    name: `${bucket.name}: latency`,
+    after: `${bucket.name}: ${after}`,
     run: async (signal) => {
       const times: number[] = [];
       for (let i = 0; i < LOOKS; i++) {

@@ -127,6 +127,8 @@ test.if(canMakeUsers)(
         expect(checks.filter((check) => check.ok !== true)).toEqual([]);
         expect([exit, ok]).toEqual([0, true]);
         const what = (name: string) => checks.find((check) => check.name === name)?.what;
+        const timed = [input, results, temp].filter(({ name }) => what(`${name}: latency`)?.startsWith("an answer"));
+        expect(timed).toEqual({ submit: [input], worker: [input, results, temp], read: [results] }[role]);
         if (role === "worker") expect(what(`${input.name}: write`)).toBe("it may not, nor need it");
         if (role === "submit") expect(what(`${input.name}: write`)).toBe("it may");
         if (role === "read") expect(what(`${results.name}: delete`)).toBe("it may not, nor need it");

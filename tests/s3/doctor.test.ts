@@ -59,6 +59,9 @@ test("before the setup something is wrong, after it nothing; nothing is left beh
   expect(after).toMatchObject({ exit: 0, ok: true });
   expect(after.checks.every(({ ok }) => ok)).toBe(true);
   expect(after.checks.some(({ name }) => name === `${names.temp}: conditional writes`)).toBe(true);
+  const times = after.checks.filter(({ name }) => name.endsWith(": latency") && !name.startsWith("database"));
+  expect(times.map(({ name }) => name)).toEqual(Object.values(names).map((name) => `${name}: latency`));
+  for (const { what } of times) expect(what).toMatch(/^an answer takes \d+\.\d ms$/);
   expect(await leftKeys()).toEqual([]);
 });
 
