@@ -121,7 +121,7 @@ export const cloudDefinitions: readonly CommandDefinition[] = [
     examples: [
       ["jobs", "what waits, runs or failed"],
       ["jobs --all --json", "all there ever were"],
-      ["jobs 4b0c6c0e-8a53-4d4e-9c3f-4f2a6f7a1f11", "every attempt at one job"],
+      ["jobs book", "every attempt at the jobs of a name, or at the one of an id"],
     ],
     endsAtOnce: true,
     load: () => import("./jobs.ts"),

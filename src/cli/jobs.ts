@@ -10,13 +10,13 @@ import { formatBytes, formatCount, formatDuration, formatTable } from "./text.ts
 
 const ALL: readonly JobStatus[] = ["pending", "processing", "failed", "completed"];
 
-/** `fold jobs [JOB]`: the jobs of a fleet; of one, every attempt. */
+/** `fold jobs [JOB]`: the jobs of a fleet; of one, or of all of a name, every attempt. */
 export async function execute({ parameters, flags }: CommandArguments<JobsFlags>, io: CommandIo): Promise<number> {
-  const [id] = parameters;
+  const [wanted] = parameters;
   await withCloud(io, async (cloud) => {
     const database = await cloud.database();
-    if (id === undefined) await printJobs(database, flags, io);
-    else await printJob(database, id, flags, io);
+    if (wanted === undefined) await printJobs(database, flags, io);
+    else await printHistory(database, wanted, flags, io);
   });
   return 0;
 }
@@ -38,10 +38,23 @@ async function printJobs(database: Database, { all, json }: JobsFlags, { output 
   for (const line of formatTable(rows, "lllrl")) output.line(line);
 }
 
-async function printJob(database: Database, id: string, { json }: JobsFlags, { output }: CommandIo): Promise<void> {
-  const job = await getJob(database, id);
-  if (job === null) throw new FoldError("not_found", `there is no job ${id}`, "`fold jobs --all` lists them");
-  const runs = await listRuns(database, id);
+/** Of the job of an id, else of those of a name: the shards of a text have one, and what was submitted again. */
+async function printHistory(database: Database, wanted: string, flags: JobsFlags, io: CommandIo): Promise<void> {
+  const one = await getJob(database, wanted);
+  if (one !== null) return await printJob(database, one, flags, io);
+  for (let after = 0; ; ) {
+    const page = await listJobs(database, { name: wanted, statuses: ALL, after });
+    for (const job of page) await printJob(database, job, flags, io);
+    if (page.length === 0 && after === 0) {
+      throw new FoldError("not_found", `there is no job ${wanted}`, "`fold jobs --all` lists them");
+    }
+    if (page.length === 0) return;
+    after = page.at(-1)?.position ?? after;
+  }
+}
+
+async function printJob(database: Database, job: JobRow, { json }: JobsFlags, { output }: CommandIo): Promise<void> {
+  const runs = await listRuns(database, job.id);
   if (json) {
     output.json({ ...job, runs });
     return;

@@ -57,6 +57,6 @@ function lineOf({ name, size_bytes, jobs }: SubmittedText): string {
   const note = fresh === jobs.length ? "" : fresh === 0 ? "; submitted before" : `; ${fresh} of them new`;
   const failed = jobs.filter(({ status }) => status === "failed").length;
   const trouble =
-    failed === 0 ? "" : `, ${failed} put aside: \`fold jobs\` tells why, \`fold retry ${name}\` tries again`;
+    failed === 0 ? "" : `, ${failed} put aside: \`fold jobs ${name}\` tells why, \`fold retry ${name}\` tries again`;
   return `${name}: ${formatBytes(size_bytes)}, ${what}${note}${trouble}`;
 }

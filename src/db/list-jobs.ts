@@ -6,6 +6,8 @@ import type { FailureRow, JobOptions, JobRow, JobStatus, JobType } from "./rows.
 export interface JobsWanted {
   /** Left out: all that are not completed. Those that are over for good are listed where the completed ones are. */
   readonly statuses?: readonly JobStatus[];
+  /** Only those of this name. */
+  readonly name?: string;
   /** Jobs behind this position; for the next page, the position of the last one. */
   readonly after?: number;
   readonly limit?: number;
@@ -39,12 +41,13 @@ interface Result {
 
 /** One page of jobs, in the order of their submission. */
 export async function listJobs(database: Database, wanted: JobsWanted = {}): Promise<JobRow[]> {
-  const { statuses = ["pending", "processing", "failed"], after = 0, limit = PAGE_ROWS } = wanted;
+  const { statuses = ["pending", "processing", "failed"], name, after = 0, limit = PAGE_ROWS } = wanted;
   const unfinished = statuses.filter((status) => status !== "completed").join(",");
   const withOver = statuses.includes("completed");
   const rows = await database.ask((sql) => {
+    const named = name === undefined ? sql`` : sql`and name = ${name}`;
     const page = (which: Fragment) => sql`
-      (select * from jobs where position > ${after} and ${which} order by position limit ${limit})`;
+      (select * from jobs where position > ${after} and ${which} ${named} order by position limit ${limit})`;
     // Each half by an index of its own.
     return select(
       sql,

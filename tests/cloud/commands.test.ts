@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { binary, call, jsonLines, start } from "../support/binary.ts";
+import { binary, call, jsonLines, must, start } from "../support/binary.ts";
 import { asOwner } from "../support/database.ts";
 import { type Fleet, withFleet } from "../support/fleet.ts";
 import { startProxy } from "../support/proxy.ts";
@@ -139,6 +139,31 @@ test("jobs --json tells a hundred thousand jobs, one line each and in their orde
     const first = Bun.spawn(shell, { env: { ...process.env, ...env }, stderr: "pipe" });
     expect(jsonLines(await first.stdout.text())).toMatchObject([{ name: "job 1" }]);
     expect(await first.stderr.text()).toBe("");
+  });
+});
+
+test("jobs of a name are told with their attempts, one after the other, also those that are done", async () => {
+  await withFleet(async ({ env, folder }) => {
+    writeFileSync(join(folder, "book.txt"), "all the readers. his case of. all his, the case, readers of.\n");
+    writeFileSync(join(folder, "other.txt"), "all the readers.\n");
+    for (const args of [["submit", "book.txt", "--shards", "2"], ["submit", "other.txt"], ["worker"]]) {
+      await must(args, { env, cwd: folder });
+    }
+    type Told = { id: string; name: string; runs: { outcome: string }[] };
+    const told = async (job: string) => jsonLines<Told>(await must(["jobs", job, "--json"], { env }));
+    const shards = await told("book");
+    const runs = [{ outcome: "completed" }];
+    expect(shards).toMatchObject([
+      ...[1, 2].map((number) => ({ name: "book", options: { shard: { number } }, runs })),
+      // The job that has joined them.
+      { name: "book", jobType: "archive_merge", runs },
+    ]);
+    expect(await told("other")).toMatchObject([{ name: "other", runs }]);
+    expect(await told(shards[1].id)).toEqual([shards[1]]);
+    const lines = await must(["jobs", "book"], { env });
+    expect(lines).toMatch(/^(\S+ {2}completed {2}book.*\n {2}attempt 1 .*completed .*\n){3}$/);
+    const none = await call(["jobs", "nothing"], { env });
+    expect([none.exit, none.stderr]).toEqual([5, expect.stringContaining("there is no job nothing")]);
   });
 });
 

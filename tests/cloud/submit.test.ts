@@ -272,8 +272,10 @@ test("a job that was put aside before is told, and a text that was collected mea
     expect((await submit()).stdout).not.toContain("before");
     expect((await submit()).stdout).toMatch(/; submitted before\n$/);
     expect(await call(["cancel", "book"], { env })).toMatchObject({ exit: 0 });
+    // What submit tells to look at.
+    expect(await must(["jobs", "book"], { env })).toMatch(/^\S+ {2}failed {2}book .*\n {2}attempt 0 .*cancelled/);
     expect((await submit()).stdout).toContain(
-      "submitted before, 1 put aside: `fold jobs` tells why, `fold retry book`",
+      "submitted before, 1 put aside: `fold jobs book` tells why, `fold retry book`",
     );
     const [told] = jsonLines((await submit("--json")).stdout);
     expect(told).toMatchObject({ uploaded: false, jobs: [{ new: false, status: "failed" }] });
