@@ -1,12 +1,13 @@
-import { renameSync, rmSync, type Stats, statSync } from "node:fs";
+import { renameSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { syncFolder, temporaryPath } from "../disk.ts";
+import { syncFolder } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { BucketArchives } from "../storage/cloud/bucket-archives.ts";
 import { archiveNamed } from "./archive-named.ts";
 import { withCloud } from "./cloud.ts";
 import type { GetFlags } from "./cloud-definitions.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
+import { withFolderBeside } from "./folder-beside.ts";
 import { formatBytes } from "./text.ts";
 
 /** `fold get ARCHIVE`: download an archive, compared with what is known of it, under its name or another. */
@@ -16,13 +17,10 @@ export async function execute({ parameters, flags }: CommandArguments<GetFlags>,
     const row = await archiveNamed(await cloud.database(), named);
     const path = placeOf(flags, `${basename(row.name)}.tar.zst`);
     // Beside its place, so that what is there stays until the new one is whole.
-    const half = temporaryPath(path);
-    try {
+    await withFolderBeside(path, async (half) => {
       await new BucketArchives(cloud.results, cloud.cache).fetch(row, half, { isToSync: true, signal: io.signal });
       giveName(half, path);
-    } finally {
-      rmSync(half, { force: true });
-    }
+    });
     if (flags.json) io.output.json({ archive: row.name, path, size_bytes: row.size_bytes, tar_sha256: row.tarSha256 });
     else io.output.line(`${path}: ${formatBytes(row.size_bytes)}`);
   });

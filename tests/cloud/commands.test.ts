@@ -89,7 +89,43 @@ test("get that is ended while it downloads: nothing stands under the name, and t
       expect(names).not.toContain("book.tar.zst");
       if (signal === "SIGTERM") expect(names.filter((name) => name.includes(".tmp"))).toEqual([]);
     }
+    // What is like it and holds something else is not ours.
+    mkdirSync(join(folder, "book.tar.zst.01234567.tmp"));
+    writeFileSync(join(folder, "book.tar.zst.01234567.tmp/mine"), "");
     expect(await call(["get", "book"], { env, cwd: folder })).toMatchObject({ exit: 0 });
+    const left = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.startsWith("book.tar"),
+    );
+    expect(left.sort()).toEqual(["book.tar.zst", "book.tar.zst.01234567.tmp", "book.tar.zst.01234567.tmp/mine"]);
+  });
+});
+
+test("two who get an archive to one place do not get in each other's way", async () => {
+  await withBook(async ({ env, folder }) => {
+    const { promise: isUnderWay, resolve } = Promise.withResolvers<void>();
+    const proxy = await startProxy(spaces.endpoint, ({ method, path }) => {
+      if (method !== "GET" || !path.includes("/archives/")) return null;
+      resolve();
+      return { kind: "slow", piece_bytes: 1 };
+    });
+    const halves = () => readdirSync(folder).filter((name) => name.endsWith(".tmp"));
+    try {
+      const { child, ended } = start(["get", "book"], {
+        env: { ...env, DO_SPACES_ENDPOINT: proxy.endpoint },
+        cwd: folder,
+      });
+      await isUnderWay;
+      const [half] = halves();
+      expect(half).toStartWith("book.tar.zst.");
+      await must(["get", "book"], { env, cwd: folder });
+      expect(halves()).toEqual([half]);
+      child.kill("SIGTERM");
+      expect((await ended).exit).toBe(130);
+    } finally {
+      await proxy.close();
+    }
+    expect(halves()).toEqual([]);
+    expect(readdirSync(folder)).toContain("book.tar.zst");
   });
 });
 
