@@ -54,7 +54,7 @@ function findJob(jobs: readonly JobEntry[], wanted: string, states: readonly Job
   }
   const hint = "`fold status` lists the jobs and their ids";
   if (named.length === 0) {
-    throw new FoldError("not_found", `there is no job ${wanted} that waits, runs or has failed`, hint);
+    throw new FoldError("not_found", `there is no job ${wanted} that waits, runs or can be tried again`, hint);
   }
   throw new FoldError("not_found", `job ${wanted} is ${named[0].state}, not ${states.join(" or ")}`, hint);
 }

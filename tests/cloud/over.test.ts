@@ -33,7 +33,10 @@ test("retry says that it is over, its history stays, and the batch goes on when 
     expect([retried.exit, retried.stderr]).toEqual([5, expect.stringContaining(`job ${id} ${said}`)]);
     for (const command of ["retry", "cancel"]) {
       const { exit, stderr } = await call([command, id], { env });
-      expect([exit, stderr]).toEqual([5, expect.stringContaining(`there is no job ${id} that waits, runs or`)]);
+      expect([exit, stderr]).toEqual([
+        5,
+        expect.stringContaining(`there is no job ${id} that waits, runs or can be tried again`),
+      ]);
     }
     expect(await must(["jobs", "--json"], { env })).toBe("");
     expect(JSON.parse(await must(["status", "--json"], { env }))).toMatchObject({ failed: 0, jobs: [] });

@@ -61,6 +61,19 @@ test("an answer that is lost on its way: each call finds out that it was carried
   ]);
 });
 
+test("a merge that is over, and the answer is lost: it is decided once", async () => {
+  const proxy = cutProxy(await newDatabase());
+  const database = await connect(proxy.url, { max: 1 });
+  const [one] = [await publish(database, "one", 10), await publish(database, "two", 20)];
+  const merge = (await claimMerge(database, { worker: "w", options: null, scope: "all" }))!;
+  await failJob(database, merge, failure, true, MAX_ATTEMPTS);
+  await deleteArchive(database, one.id);
+  proxy.mode = "cut";
+  expect(await retryJob(database, merge.jobId)).toBe(false);
+  const outcomes = (await listRuns(database, merge.jobId)).map(({ outcome }) => outcome);
+  expect([proxy.cuts, outcomes]).toEqual([1, ["cancelled", "put_aside"]]);
+});
+
 test("a failure whose answer is lost counts once", async () => {
   const proxy = cutProxy(await newDatabase());
   const database = await connect(proxy.url, { max: 1 });
