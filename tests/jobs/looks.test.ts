@@ -1,19 +1,18 @@
 // What a worker that finds nothing to do asks, and when: its loop on a state directory, with time and chance in the
 // hands of the test.
-import { afterEach, beforeEach, expect, type Mock, spyOn, test } from "bun:test";
+import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { FoldError } from "../../src/errors.ts";
 import { work } from "../../src/jobs/worker.ts";
 import { LocalStorage } from "../../src/storage/local/local-storage.ts";
 import { LocalPlace } from "../storage/local-place.ts";
 import { claim, finish } from "../storage/place.ts";
+import { type QuickTime, quickTime } from "./quick-time.ts";
 import { kindsOf, workerOn } from "./workers.ts";
 
 let place: LocalPlace;
+let time: QuickTime;
 /** What happened: a claim, or a wait of so many ms. */
 let log: (string | number)[];
-/** Asked before each wait. */
-let onWait: (waits: number) => void | Promise<void>;
-let chance: Mock<() => number>;
 /** How often claims find the storage away. */
 let failures: number;
 const spies: { mockRestore(): void }[] = [];
@@ -21,22 +20,8 @@ const spies: { mockRestore(): void }[] = [];
 beforeEach(() => {
   place = new LocalPlace();
   log = [];
-  onWait = () => {};
   failures = 0;
-  let passed_ms = 0;
-  const { now } = performance;
-  const clock = spyOn(performance, "now").mockImplementation(() => now.call(performance) + passed_ms);
-  const { setTimeout: later } = globalThis;
-  const timers = spyOn(globalThis, "setTimeout").mockImplementation(((act: () => void, time_ms: number) => {
-    log.push(time_ms);
-    const waits = log.filter((entry) => typeof entry === "number").length;
-    return later(async () => {
-      passed_ms += time_ms;
-      await onWait(waits);
-      act();
-    }, 0);
-  }) as typeof setTimeout);
-  chance = spyOn(Math, "random").mockReturnValue(0.5);
+  time = quickTime((time_ms) => log.push(time_ms));
   const { claimNextJob } = LocalStorage.prototype;
   const claims = spyOn(LocalStorage.prototype, "claimNextJob").mockImplementation(function (
     this: LocalStorage,
@@ -46,10 +31,11 @@ beforeEach(() => {
     if (failures-- > 0) throw new FoldError("unreachable", "it is away", "wait");
     return claimNextJob.call(this, wanted);
   });
-  spies.push(clock, timers, chance, claims);
+  spies.push(claims);
 });
 
 afterEach(async () => {
+  time.restore();
   for (const spy of spies.splice(0)) spy.mockRestore();
   await place.remove();
 });
@@ -61,7 +47,7 @@ function claimsAround(...waits: readonly number[]): (string | number)[] {
 
 test("a worker that stays asks once before each wait, and the waits double up to ten seconds", async () => {
   const { request, stop } = workerOn(place, { stays: true });
-  onWait = (waits) => {
+  time.onWait = (waits) => {
     if (waits === 11) stop();
   };
   await work(request);
@@ -71,13 +57,13 @@ test("a worker that stays asks once before each wait, and the waits double up to
 
 test("waits are drawn: two workers that ran out of work together do not ask together", async () => {
   const drawn = [0, 0.999, 0.25];
-  chance.mockImplementation(() => drawn.shift() ?? 0.5);
+  time.draw = () => drawn.shift() ?? 0.5;
   const { request, stop } = workerOn(place, { stays: true });
-  onWait = (waits) => {
+  time.onWait = (waits) => {
     if (waits === 4) stop();
   };
   await work(request);
-  expect(log.filter((entry) => typeof entry === "number")).toEqual([25, expect.closeTo(149.9), 150, 400]);
+  expect(time.waits).toEqual([25, expect.closeTo(149.9), 150, 400]);
 });
 
 test("where others are at work it looks at least every second, and ends when they are through", async () => {
@@ -85,7 +71,7 @@ test("where others are at work it looks at least every second, and ends when the
   const other = place.open();
   const attempt = await claim(other);
   log = [];
-  onWait = async (waits) => {
+  time.onWait = async (waits) => {
     if (waits === 7) await finish(other, attempt);
   };
   const { request, events } = workerOn(place);
@@ -101,19 +87,18 @@ test("a worker that stays does not let the others' pace become its own for longe
   const attempt = await claim(other);
   log = [];
   const { request, stop } = workerOn(place, { stays: true });
-  onWait = async (waits) => {
+  time.onWait = async (waits) => {
     if (waits === 7) await finish(other, attempt);
     if (waits === 12) stop();
   };
   await work(request);
-  const waits = log.filter((entry) => typeof entry === "number");
-  expect(waits).toEqual([50, 100, 200, 400, 800, 1_000, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+  expect(time.waits).toEqual([50, 100, 200, 400, 800, 1_000, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
 });
 
 test("after a job the waits begin anew", async () => {
   const { request, events, stop } = workerOn(place, { stays: true });
   const atJob: number[] = [];
-  onWait = async () => {
+  time.onWait = async () => {
     if (log.at(-1) === 1_600) await place.putText("book", "one two. two three.");
     if (log.at(-1) === 200 && atJob.length > 0) stop();
   };
@@ -145,7 +130,7 @@ test("jobs of lost workers are freed ten times in a grace period; not before tho
   });
   spies.push(frees);
   const { request, events, stop } = workerOn(place, { stays: true });
-  onWait = (waits) => {
+  time.onWait = (waits) => {
     if (waits === 2) failures = 8;
     if (waits === 24) stop();
   };

@@ -1,8 +1,9 @@
 // What is told of a storage that is away, and how long it is waited for.
-import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
+import { afterEach, beforeEach, expect, test } from "bun:test";
 import { FoldError } from "../../src/errors.ts";
 import { Outages } from "../../src/jobs/outages.ts";
 import { foldErrorOf } from "../support/folds.ts";
+import { type QuickTime, quickTime } from "./quick-time.ts";
 
 const HOUR_MS = 3_600_000;
 const unreachable = () => new FoldError("unreachable", "it is away", "wait");
@@ -12,29 +13,13 @@ const away = () => {
 const there = () => "there";
 
 let told: string[];
-let waits: number[];
-/** What the clock of outages is ahead. */
-let passed_ms: number;
-const spies: { mockRestore(): void }[] = [];
+let time: QuickTime;
 
 beforeEach(() => {
-  [told, waits, passed_ms] = [[], [], 0];
-  const { setTimeout: later } = globalThis;
-  const { now } = performance;
-  spies.push(
-    spyOn(Math, "random").mockReturnValue(0.5),
-    spyOn(performance, "now").mockImplementation(() => now.call(performance) + passed_ms),
-    spyOn(globalThis, "setTimeout").mockImplementation(((act: () => void, time_ms: number) => {
-      waits.push(time_ms);
-      passed_ms += time_ms;
-      return later(act, 0);
-    }) as typeof setTimeout),
-  );
+  told = [];
+  time = quickTime();
 });
-
-afterEach(() => {
-  for (const spy of spies.splice(0)) spy.mockRestore();
-});
+afterEach(() => time.restore());
 
 /** Outages that write down what they tell, times in whole seconds. */
 function outages(longest_ms = Infinity): Outages {
@@ -54,22 +39,22 @@ const { signal } = new AbortController();
 
 test("what works is done once, and nothing is told", async () => {
   expect(await outages().over(there, signal)).toBe("there");
-  expect([told, waits]).toEqual([[], []]);
+  expect([told, time.waits]).toEqual([[], []]);
 });
 
 test("a storage that was never reached is not waited for", async () => {
   expect((await foldErrorOf(() => outages().over(away, signal))).message).toBe("it is away");
-  expect([told, waits]).toEqual([[], []]);
+  expect([told, time.waits]).toEqual([[], []]);
 });
 
 test("one that was reached is waited for, ever longer; its end and its beginning are told once", async () => {
   const of = outages();
   await of.over(there, signal);
   expect(await of.over(afterFailures(8, there), signal)).toBe("there");
-  expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  expect(time.waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
   expect(told).toEqual(["away: it is away", "back after 121 s"]);
   await of.over(afterFailures(1, there), signal);
-  expect(waits.slice(8)).toEqual([1_000]);
+  expect(time.waits.slice(8)).toEqual([1_000]);
   expect(told.slice(2)).toEqual(["away: it is away", "back after 1 s"]);
 });
 
@@ -80,7 +65,7 @@ test("other errors come at once, and are an answer", async () => {
     throw new FoldError("lease_lost", "it is another's", "go on");
   };
   expect((await foldErrorOf(() => of.over(refuse, signal))).code).toBe("lease_lost");
-  expect([told, waits]).toEqual([[], []]);
+  expect([told, time.waits]).toEqual([[], []]);
   expect((await foldErrorOf(() => of.over(afterFailures(1, refuse), signal))).code).toBe("lease_lost");
   expect(told).toEqual(["away: it is away", "back after 1 s"]);
 });
@@ -89,11 +74,11 @@ test("after the longest outage its error comes; what else fails is not waited fo
   const of = outages(HOUR_MS);
   await of.over(there, signal);
   expect((await foldErrorOf(() => of.over(away, signal))).message).toBe("it is away");
-  const waited_ms = waits.reduce((sum, wait) => sum + wait, 0);
+  const waited_ms = time.waits.reduce((sum, wait) => sum + wait, 0);
   expect(waited_ms).toBeGreaterThanOrEqual(HOUR_MS);
   expect(waited_ms).toBeLessThan(HOUR_MS + 30_000);
   expect((await foldErrorOf(() => of.over(away, signal))).message).toBe("it is away");
-  expect(waits.reduce((sum, wait) => sum + wait, 0)).toBe(waited_ms);
+  expect(time.waits.reduce((sum, wait) => sum + wait, 0)).toBe(waited_ms);
   expect(told).toEqual(["away: it is away"]);
 });
 
@@ -104,9 +89,9 @@ test("that something else works does not mean that what was given up is back", a
   expect(await of.over(there, signal)).toBe("there");
   expect(told).toEqual(["away: it is away"]);
   // A new one, with all its time.
-  waits = [];
+  time.waits.length = 0;
   await of.over(afterFailures(3, there), signal);
-  expect(waits).toEqual([1_000, 2_000, 4_000]);
+  expect(time.waits).toEqual([1_000, 2_000, 4_000]);
   expect(told.slice(1)).toEqual(["away: it is away", "back after 7 s"]);
 });
 
@@ -119,7 +104,7 @@ test("stopped, it waits no more, and what works afterwards is not told as its en
     return away();
   });
   expect((await foldErrorOf(() => of.over(stopAtThird, stop.signal))).code).toBe("unreachable");
-  expect(waits).toEqual([1_000, 2_000]);
+  expect(time.waits).toEqual([1_000, 2_000]);
   expect(await of.over(there, stop.signal)).toBe("there");
   expect(told).toEqual(["away: it is away"]);
 });
