@@ -1,0 +1,147 @@
+// The thread of heartbeats on a state directory: what arrives there, and what it tells.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdirSync, rmdirSync, rmSync } from "node:fs";
+import { Heart } from "../../src/jobs/heart.ts";
+import type { LocalStorage } from "../../src/storage/local/local-storage.ts";
+import { heartbeatPath } from "../../src/storage/local/work-folder.ts";
+import type { Attempt, JobEntry } from "../../src/storage/port.ts";
+import { LocalPlace } from "../storage/local-place.ts";
+import { claim } from "../storage/place.ts";
+import { workerOn } from "./workers.ts";
+
+const OFTEN_MS = 10;
+/** Eight tenths of it are the patience. */
+const GRACE_MS = 4_000;
+const PATIENCE_MS = 3_200;
+
+let place: LocalPlace;
+let storage: LocalStorage;
+let told: string[];
+let heart: Heart | null;
+
+beforeEach(async () => {
+  place = new LocalPlace();
+  storage = place.open();
+  for (const name of ["a", "b"]) await place.putText(name, "one two.");
+  told = [];
+});
+
+afterEach(async () => {
+  heart?.close();
+  await place.remove();
+});
+
+/** A heart that beats so often, for attempts that are lost after GRACE_MS. */
+function heartBeating(interval_ms = OFTEN_MS): Heart {
+  heart = new Heart({ ...workerOn(place).request.storage, grace_ms: GRACE_MS }, interval_ms, {
+    onLost: ({ name }) => told.push(`lost ${name}`),
+    onMissed: ({ name }, message) => told.push(`missed ${name}: ${message}`),
+  });
+  return heart;
+}
+
+async function until<T>(look: () => T | null | Promise<T | null>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== null) return found;
+    await Bun.sleep(5);
+  }
+}
+
+async function jobOf({ id }: Attempt): Promise<JobEntry> {
+  const job = (await storage.listJobs()).find((entry) => entry.id === id);
+  if (job === undefined) throw new Error(`no job ${id}`);
+  return job;
+}
+
+/** Wait until a heartbeat tells of so many orthos. */
+function beatWith(attempt: Attempt, orthos: number): Promise<JobEntry> {
+  return until(async () => {
+    const job = await jobOf(attempt);
+    return job.progress?.orthos === orthos ? job : null;
+  });
+}
+
+/** From now on heartbeats of an attempt fail; when that was over. */
+function failBeats(attempt: Attempt): () => void {
+  const path = heartbeatPath(attempt.folder);
+  for (;;) {
+    rmSync(path, { force: true });
+    try {
+      mkdirSync(path);
+      return () => rmdirSync(path);
+    } catch {
+      // A heartbeat came in between.
+    }
+  }
+}
+
+test("what is noted arrives with the next heartbeat, and is not told of the next attempt", async () => {
+  const heart = heartBeating();
+  const [first, second] = [await claim(storage), await claim(storage)];
+  heart.watch(first);
+  await beatWith(first, 0);
+  heart.note({ share: 0.5, orthos: 7 });
+  expect((await beatWith(first, 7)).progress).toEqual({ share: 0.5, orthos: 7 });
+  heart.watch(second);
+  const { progress } = await until(async () => {
+    const job = await jobOf(second);
+    return job.progress === null ? null : job;
+  });
+  expect(progress).toEqual({ share: 0, orthos: 0 });
+  expect(told).toEqual([]);
+});
+
+test("a job that was taken away is lost, once; nothing is told of attempts that are over", async () => {
+  const heart = heartBeating();
+  const [first, second] = [await claim(storage), await claim(storage)];
+  heart.watch(first);
+  heart.rest();
+  await storage.cancelJob(first.id);
+  heart.watch(second);
+  await beatWith(second, 0);
+  await storage.cancelJob(second.id);
+  await until(() => (told.length > 0 ? true : null));
+  expect(told).toEqual([`lost ${second.name}`]);
+});
+
+test("an attempt that is over gets no heartbeats any more", async () => {
+  const heart = heartBeating();
+  const attempt = await claim(storage);
+  heart.watch(attempt);
+  await beatWith(attempt, 0);
+  heart.rest();
+  // Many times what lies between two heartbeats.
+  await until(async () => ((await jobOf(attempt)).heartbeat_age_ms ?? 0) > 50 * OFTEN_MS || null);
+  expect(told).toEqual([]);
+});
+
+test("the first heartbeat does not wait for an interval that is long", async () => {
+  const attempt = await claim(storage);
+  heartBeating(3_600_000).watch(attempt);
+  await beatWith(attempt, 0);
+});
+
+test("heartbeats that do not arrive are told; after most of the grace period the attempt counts as lost", async () => {
+  const heart = heartBeating();
+  const attempt = await claim(storage);
+  heart.watch(attempt);
+  const begun_ms = performance.now();
+  // Longer than the patience, which is counted from the last one that arrived.
+  await until(() => performance.now() - begun_ms > PATIENCE_MS || null);
+  const orthos = 9;
+  heart.note({ share: 0.5, orthos });
+  await beatWith(attempt, orthos);
+  const heard_ms = performance.now();
+  const mend = failBeats(attempt);
+  await until(() => (told.length > 2 ? true : null));
+  expect(told.every((line) => line.startsWith(`missed ${attempt.name}: `))).toBe(true);
+  mend();
+  heart.note({ share: 0.5, orthos: orthos + 1 });
+  await beatWith(attempt, orthos + 1);
+  const again_ms = performance.now();
+  failBeats(attempt);
+  await until(() => (told.at(-1) === `lost ${attempt.name}` ? true : null));
+  expect(performance.now() - heard_ms).toBeGreaterThan(again_ms - heard_ms + PATIENCE_MS / 2);
+  expect(told.filter((line) => line.startsWith("lost"))).toHaveLength(1);
+});

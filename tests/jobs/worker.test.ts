@@ -1,0 +1,217 @@
+// The loop of a worker on a state directory: what it tells, what it counts, and what an error in the storage comes to.
+import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
+import { FoldError, type FoldErrorCode } from "../../src/errors.ts";
+import { WalkThreads } from "../../src/jobs/walk-threads.ts";
+import { work } from "../../src/jobs/worker.ts";
+import { LocalStorage } from "../../src/storage/local/local-storage.ts";
+import type { Attempt } from "../../src/storage/port.ts";
+import { LocalPlace } from "../storage/local-place.ts";
+import { claim, finish, idOf, wanted } from "../storage/place.ts";
+import { foldErrorOf } from "../support/folds.ts";
+import { sampleText } from "../support/sample.ts";
+import { type QuickTime, quickTime } from "./quick-time.ts";
+import { kindsOf, workerOn } from "./workers.ts";
+
+const { claimNextJob: claimOf } = LocalStorage.prototype;
+const tale = "the old man sat. the young man ran. old men sat.";
+
+let place: LocalPlace;
+let time: QuickTime;
+const spies: { mockRestore(): void }[] = [];
+
+beforeEach(() => {
+  place = new LocalPlace();
+  time = quickTime();
+});
+
+afterEach(async () => {
+  time.restore();
+  for (const spy of spies.splice(0)) spy.mockRestore();
+  await place.remove();
+});
+
+type Call = "claimNextJob" | "reclaimStale" | "readText" | "writeArchive" | "completeJob" | "listJobs";
+
+/** Before each call of a kind something else happens, told which call it is, from 1; what it throws is the call's. */
+function before(call: Call, act: (number: number) => unknown): () => number {
+  const itself = LocalStorage.prototype[call] as (...args: unknown[]) => unknown;
+  let calls = 0;
+  const spy = spyOn(LocalStorage.prototype, call).mockImplementation(async function (
+    this: LocalStorage,
+    ...args: unknown[]
+  ) {
+    await act(++calls);
+    return (await itself.apply(this, args)) as never;
+  });
+  spies.push(spy);
+  return () => calls;
+}
+
+function fail(code: FoldErrorCode): never {
+  throw new FoldError(code, "it went wrong", "mend it");
+}
+
+test("one job that was asked for by its id: it is done, and nothing else is looked for", async () => {
+  await place.putText("book", tale);
+  await place.putText("other", tale);
+  const claims = before("claimNextJob", () => {});
+  const { request, events } = workerOn(place, { jobId: await idOf(place.open(), "other") });
+  expect(await work(request)).toMatchObject({ done: 1, failed: 0, lost: 0, tooLarge: [], unmerged: 0 });
+  expect(claims()).toBe(1);
+  expect(events.at(-1)).toMatchObject({ kind: "done", attempt: { name: "other" } });
+});
+
+test("after a job it looks again whether others are at work, whatever it saw before", async () => {
+  const other = place.open();
+  let attempt: Attempt | null = null;
+  // Nobody is at work at the first look; then there is a text for each of two workers.
+  before("claimNextJob", async (number) => {
+    if (number !== 2) return;
+    await place.putText("book", tale);
+    await place.putText("other", tale);
+    const [job] = (await other.listJobs()).filter(({ name }) => name === "other");
+    attempt = await claimOf.call(other, wanted({ id: job.id }));
+  });
+  const { request, events } = workerOn(place);
+  time.onWait = async () => {
+    if (attempt === null || kindsOf(events).at(-1) !== "waiting") return;
+    await finish(other, attempt);
+    attempt = null;
+  };
+  expect(await work(request)).toMatchObject({ done: 1 });
+  expect(kindsOf(events)).toEqual(["claimed", "done", "waiting"]);
+});
+
+test("whom it waits for is told whenever they become more or fewer, and anew after a job of its own", async () => {
+  const other = place.open();
+  for (const name of ["a", "b", "c"]) await place.putText(name, tale);
+  const attempts = [await claim(other), await claim(other), await claim(other)];
+  const { request, events } = workerOn(place);
+  let looks = 0;
+  before("listJobs", async () => {
+    looks++;
+    if (looks === 3) await finish(other, attempts[0]);
+    if (looks === 5) await place.putText("own", tale);
+    if (looks === 8) for (const attempt of attempts.slice(1)) await finish(other, attempt);
+  });
+  await work(request);
+  const told = events.map((event) => (event.kind === "waiting" ? `waiting ${event.running.length}` : event.kind));
+  const expected = ["waiting 3", "waiting 2", "claimed", "done", "waiting 2"];
+  expect(told.filter((kind) => kind !== "walking" && kind !== "planned")).toEqual(expected);
+});
+
+test("jobs of lost workers that cannot be freed keep it from nothing; a mistake of fold does", async () => {
+  await place.putText("book", tale);
+  before("reclaimStale", () => fail("corrupt"));
+  const { request, events } = workerOn(place);
+  expect(await work(request)).toMatchObject({ done: 1 });
+  expect(events[0]).toMatchObject({ kind: "unfreed", error: { code: "corrupt" } });
+  before("reclaimStale", () => {
+    throw new TypeError("a mistake");
+  });
+  await expect(work(workerOn(place).request)).rejects.toThrow("a mistake");
+});
+
+test("a storage that goes away while lost jobs are looked for is waited for as any other time", async () => {
+  // The second look is after a tenth of the grace period.
+  before("reclaimStale", (number) => number === 2 && fail("unreachable"));
+  const { request, events, stop } = workerOn(place, { stays: true });
+  time.onWait = () => events.some(({ kind }) => kind === "back") && stop();
+  await work(request);
+  expect(kindsOf(events)).toEqual(["away", "back"]);
+});
+
+test.each(["writeArchive", "completeJob"] as const)("%s waits for a storage that is away", async (call) => {
+  await place.putText("book", tale);
+  const calls = before(call, (number) => number < 3 && fail("unreachable"));
+  const { request, events } = workerOn(place);
+  expect(await work(request)).toMatchObject({ done: 1, failed: 0 });
+  expect(calls()).toBe(3);
+  expect(kindsOf(events)).toEqual(["claimed", "away", "back", "done"]);
+});
+
+const secondsOf = (waits: readonly number[]) => waits.reduce((sum, wait) => sum + wait, 0) / 1_000;
+
+test("a worker waits for an hour, and then ends with the error", async () => {
+  before("claimNextJob", (number) => number > 1 && fail("unreachable"));
+  expect((await foldErrorOf(() => work(workerOn(place).request))).code).toBe("unreachable");
+  expect(secondsOf(time.waits)).toBeGreaterThanOrEqual(3_600);
+  expect(secondsOf(time.waits)).toBeLessThan(3_660);
+});
+
+test("one that stays waits for as long as it takes", async () => {
+  before("claimNextJob", (number) => number > 1 && number < 400 && fail("unreachable"));
+  const { request, events, stop } = workerOn(place, { stays: true });
+  time.onWait = () => events.some(({ kind }) => kind === "back") && stop();
+  await work(request);
+  expect(kindsOf(events)).toEqual(["away", "back"]);
+  expect(secondsOf(time.waits)).toBeGreaterThan(3 * 3_600);
+});
+
+test("a job that is done ends the rests that outages made longer", async () => {
+  for (const name of ["a", "b"]) await place.putText(name, tale);
+  // Twice, then the first job is done, then again.
+  before("readText", (number) => [1, 2, 4].includes(number) && fail("unreachable"));
+  const { request, events } = workerOn(place);
+  expect(await work(request)).toMatchObject({ done: 2, failed: 0 });
+  expect(
+    kindsOf(events)
+      .filter((kind) => kind === "done" || kind === "resting")
+      .join(" "),
+  ).toBe("resting resting done resting done");
+  // Threads of a walk wait for each other, too.
+  expect(time.waits.filter((wait) => wait >= 1_000)).toEqual([1_000, 2_000, 1_000]);
+});
+
+test("what was put aside and what was lost is counted, what is tried again is not", async () => {
+  for (const name of ["aside", "cancelled", "twice"]) await place.putText(name, tale);
+  const other = place.open();
+  const tries = new Map<string, number>();
+  const itself = LocalStorage.prototype.readText;
+  const reads = spyOn(LocalStorage.prototype, "readText").mockImplementation(function (this: LocalStorage, attempt) {
+    const { name, id } = attempt;
+    tries.set(name, (tries.get(name) ?? 0) + 1);
+    if (name === "aside") throw new Error("always");
+    if (name === "twice" && tries.get(name) !== 3) throw new Error("twice");
+    if (name === "cancelled") other.cancelJob(id);
+    return itself.call(this, attempt);
+  });
+  spies.push(reads);
+  expect(await work(workerOn(place).request)).toMatchObject({ done: 1, failed: 1, lost: 1 });
+  expect(Object.fromEntries(tries)).toEqual({ aside: 3, cancelled: 1, twice: 3 });
+});
+
+test("how far one job was is not told of the next", async () => {
+  await place.putText("a", sampleText);
+  await place.putText("b", tale);
+  before("readText", (number) => number === 2 && fail("no_space"));
+  const { request, events } = workerOn(place);
+  const { message } = await foldErrorOf(() => work(request));
+  expect(kindsOf(events)).toEqual(["claimed", "done", "claimed", "returned"]);
+  expect(message).toMatch(/^b: it went wrong after \d+ kB$/);
+});
+
+test("threads of the walk serve all jobs, and end with the worker; so do its timers", async () => {
+  for (const name of ["a", "b", "c"]) await place.putText(name, tale);
+  const used = new Set<WalkThreads>();
+  const { run, close } = WalkThreads.prototype;
+  const closed: WalkThreads[] = [];
+  spies.push(
+    spyOn(WalkThreads.prototype, "run").mockImplementation(function (this: WalkThreads, ...args) {
+      used.add(this);
+      return run.apply(this, args);
+    }),
+    spyOn(WalkThreads.prototype, "close").mockImplementation(function (this: WalkThreads) {
+      closed.push(this);
+      close.call(this);
+    }),
+  );
+  const begun = spyOn(globalThis, "setInterval");
+  const ended = spyOn(globalThis, "clearInterval");
+  spies.push(begun, ended);
+  await work(workerOn(place).request);
+  expect([used.size, closed]).toEqual([1, [...used]]);
+  const timers = begun.mock.results.map(({ value }) => value);
+  expect(timers).toHaveLength(3);
+  expect(ended.mock.calls.map(([timer]) => timer as unknown)).toEqual(timers);
+});
