@@ -1,5 +1,5 @@
 // Finished parts that are put aside for the next attempt: what arrives is found by it, and only by it.
-import { afterAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, beforeEach, expect, spyOn, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PartsElsewhere } from "../../src/jobs/parts-elsewhere.ts";
@@ -14,7 +14,9 @@ import { spaces } from "../support/spaces.ts";
 const place = await new CloudPlaces().make();
 let fault: (path: string) => Fault | null = () => null;
 const puts: string[] = [];
+let asked = 0;
 const proxy = await startProxy(spaces.endpoint, ({ method, path }) => {
+  asked++;
   if (method === "PUT") puts.push(path);
   return fault(path);
 });
@@ -113,22 +115,70 @@ test("a part that does not arrive is missing, and keeps no other one from arrivi
 
 test("whose job it no longer is sends nothing more, nor asks for each part", async () => {
   await storage.cancelJob(attempt.id);
-  let asked = 0;
+  let tried = 0;
   const counting: Storage = Object.assign(Object.create(faulty) as Storage, {
     spillChunk: (...args: Parameters<Storage["spillChunk"]>) => {
-      asked++;
+      tried++;
       return faulty.spillChunk(...args);
     },
   });
   await putAll({ "7-0.last.10.zst": "one", "8-0.last.10.zst": "two" }, "the fold", counting);
   expect(puts).toEqual([]);
   const parts = new PartsElsewhere(counting, attempt, folderOf(attempt), "the fold", 0);
-  asked = 0;
+  tried = 0;
   for (const name of readdirSync(folderOf(attempt))) {
     parts.put(join(folderOf(attempt), name));
     await parts.end(false);
   }
-  expect(asked).toBe(1);
+  expect(tried).toBe(1);
+});
+
+test("the first attempt does not ask for parts, which nobody can have left", async () => {
+  const parts = new PartsElsewhere(faulty, attempt, folderOf(attempt), "the fold", 0);
+  asked = 0;
+  await parts.fetch();
+  expect(asked).toBe(0);
+});
+
+test("a part that has gone since it was listed is missing", async () => {
+  await putAll({ "7-0.last.10.zst": "one", "8-0.last.10.zst": "two" }, "the fold");
+  await storage.abandonJob(attempt, true);
+  attempt = await claim(storage, { id: attempt.id });
+  const names = await storage.listChunks(attempt);
+  const gone = names.map((name) => name.replace("-0.", "-1."));
+  const listing = spyOn(storage, "listChunks").mockResolvedValue([...gone, ...names]);
+  try {
+    await new PartsElsewhere(storage, attempt, folderOf(attempt), "the fold", 0).fetch();
+  } finally {
+    listing.mockRestore();
+  }
+  expect(readdirSync(folderOf(attempt)).sort()).toEqual(["7-0.last.10.zst", "8-0.last.10.zst", "key"]);
+});
+
+test("parts that wait for the job to take some time are sent in the end, when it has", async () => {
+  const { now } = performance;
+  let passed_ms = 0;
+  const clock = spyOn(performance, "now").mockImplementation(() => now.call(performance) + passed_ms);
+  try {
+    const parts = new PartsElsewhere(storage, attempt, folderOf(attempt), "the fold", 60_000);
+    mkdirSync(folderOf(attempt));
+    const path = join(folderOf(attempt), "7-0.last.10.zst");
+    writeFileSync(path, "one");
+    parts.put(path);
+    passed_ms = 60_001;
+    await parts.end(false);
+  } finally {
+    clock.mockRestore();
+  }
+  expect(await foundNext("the fold")).toEqual({ key: "the fold", "7-0.last.10.zst": "one" });
+});
+
+test("where nothing arrives, not every part that waits is tried before the end", async () => {
+  fault = () => ({ kind: "status", status: 403 });
+  const names = Array.from({ length: 20 }, (_, i) => `${i}-0.last.10.zst`);
+  await putAll(Object.fromEntries(names.map((name) => [name, "one"])), "the fold", faulty);
+  expect(puts.length).toBeGreaterThan(0);
+  expect(puts.length).toBeLessThanOrEqual(4);
 });
 
 test("an attempt finds the latest of each part that those before it have left, and none of those after it", async () => {

@@ -105,6 +105,33 @@ test("a job that was taken away is lost, once; nothing is told of attempts that 
   expect(told).toEqual([`lost ${second.name}`]);
 });
 
+test("what is told of an attempt before belongs to nobody, however late it comes", async () => {
+  const heart = heartBeating();
+  const [first, second] = [await claim(storage), await claim(storage)];
+  heart.watch(first);
+  await beatWith(first, 0);
+  await storage.cancelJob(first.id);
+  // The thread goes on meanwhile, and tells.
+  Bun.sleepSync(20 * OFTEN_MS);
+  heart.watch(second);
+  heart.note({ share: 0.5, orthos: 7 });
+  await beatWith(second, 7);
+  expect(told).toEqual([]);
+});
+
+test("should the thread itself end, the attempt counts as lost", async () => {
+  const heart = heartBeating();
+  const attempt = await claim(storage);
+  heart.watch(attempt);
+  const { thread } = heart as unknown as { readonly thread: Worker };
+  thread.postMessage(null);
+  await until(() => (told.length > 1 ? true : null));
+  expect(told.map((line) => line.slice(0, "missed a".length))).toEqual([
+    `missed ${attempt.name}`,
+    `lost ${attempt.name}`,
+  ]);
+});
+
 test("an attempt that is over gets no heartbeats any more", async () => {
   const heart = heartBeating();
   const attempt = await claim(storage);

@@ -6,7 +6,7 @@ import { work } from "../../src/jobs/worker.ts";
 import { LocalStorage } from "../../src/storage/local/local-storage.ts";
 import type { Attempt } from "../../src/storage/port.ts";
 import { LocalPlace } from "../storage/local-place.ts";
-import { claim, finish, idOf, wanted } from "../storage/place.ts";
+import { claim, finish, idOf, usualOptions, wanted } from "../storage/place.ts";
 import { foldErrorOf } from "../support/folds.ts";
 import { sampleText } from "../support/sample.ts";
 import { type QuickTime, quickTime } from "./quick-time.ts";
@@ -173,7 +173,7 @@ test("what was put aside and what was lost is counted, what is tried again is no
     tries.set(name, (tries.get(name) ?? 0) + 1);
     if (name === "aside") throw new Error("always");
     if (name === "twice" && tries.get(name) !== 3) throw new Error("twice");
-    if (name === "cancelled") other.cancelJob(id);
+    if (name === "cancelled") void other.cancelJob(id);
     return itself.call(this, attempt);
   });
   spies.push(reads);
@@ -189,6 +189,40 @@ test("how far one job was is not told of the next", async () => {
   const { message } = await foldErrorOf(() => work(request));
   expect(kindsOf(events)).toEqual(["claimed", "done", "claimed", "returned"]);
   expect(message).toMatch(/^b: it went wrong after \d+ kB$/);
+});
+
+/** The sample in as many dimensions as there are: nobody has seen the end of that. */
+const endless = { options: { ...usualOptions, max_dims: null }, heartbeat_ms: 20 };
+
+test("a job that is taken away while it is walked is stopped, and lost", async () => {
+  await place.putText("book", sampleText);
+  const other = place.open();
+  const written = before("writeArchive", () => {});
+  let isCancelled = false;
+  const { request, events } = workerOn(place, {
+    ...endless,
+    onEvent: (event) => {
+      if (event.kind !== "walking" || isCancelled) return;
+      isCancelled = true;
+      void other.cancelJob(event.attempt.id);
+    },
+  });
+  expect(await work(request)).toMatchObject({ done: 0, failed: 0, lost: 1 });
+  expect(kindsOf(events)).toEqual(["claimed", "lost"]);
+  expect(written()).toBe(0);
+});
+
+test("a worker that is stopped while it walks gives the job back; before that, others see how far it is", async () => {
+  await place.putText("book", sampleText);
+  const other = place.open();
+  const worker = workerOn(place, endless);
+  const ended = work(worker.request);
+  const orthos = async () => (await other.listJobs()).map(({ progress }) => progress?.orthos ?? 0)[0];
+  while ((await orthos()) === 0) await Bun.sleep(20);
+  worker.stop();
+  expect(await ended).toMatchObject({ done: 0, failed: 0, lost: 0 });
+  expect(kindsOf(worker.events)).toEqual(["claimed", "returned"]);
+  expect(await other.listJobs()).toMatchObject([{ state: "waiting", failures: 0 }]);
 });
 
 test("threads of the walk serve all jobs, and end with the worker; so do its timers", async () => {
