@@ -81,7 +81,6 @@ export class Outages {
   private end(): void {
     const { since_ms, isGivenUp } = this;
     this.since_ms = null;
-    this.isGivenUp = false;
     if (since_ms !== null && !isGivenUp) this.events.onBack(performance.now() - since_ms);
   }
 }

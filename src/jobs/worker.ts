@@ -62,7 +62,7 @@ export async function work(request: WorkRequest): Promise<WorkSummary> {
 class WorkLoop {
   private readonly threads = new WalkThreads();
   private readonly heart: Heart;
-  /** The attempt under way: what stops it, and how far it is. */
+  /** The attempt under way, or the last one: what stops it, and how far it is. */
   private current: AbortController | null = null;
   private progress: (() => FoldProgress) | null = null;
   private lookedForLost_ms = -Infinity;
@@ -191,7 +191,6 @@ class WorkLoop {
     } finally {
       clearInterval(timer);
       this.heart.rest();
-      this.current = null;
     }
   }
 

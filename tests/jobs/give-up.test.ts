@@ -150,7 +150,10 @@ test("whatever the error was, a job that is another's is lost, and nothing is do
   for (const code of ["failed", "interrupted", "no_space", "unreachable", "refused"] as const) {
     const giveUp = giveUpFor();
     await storage.cancelJob(attempt.id);
+    const writes = [spyOn(storage, "abandonJob"), spyOn(storage, "failJob")];
     expect(await settle(giveUp, errorOf(code))).toBe("lost");
+    expect(writes.map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
+    for (const spy of writes) spy.mockRestore();
     expect(kindsOf(worker.events)).toEqual(["lost"]);
     expect(await job()).toMatchObject({ state: "failed", failure: { code: "cancelled" } });
     await storage.retryJob(attempt.id);

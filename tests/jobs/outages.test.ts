@@ -109,6 +109,20 @@ test("stopped, it waits no more, and what works afterwards is not told as its en
   expect(told).toEqual(["away: it is away"]);
 });
 
+test("stopped while it waits, it does not try again", async () => {
+  const of = outages();
+  await of.over(there, signal);
+  const stop = new AbortController();
+  time.onWait = (waits) => waits === 2 && stop.abort();
+  let tries = 0;
+  const counting = () => {
+    tries++;
+    return away();
+  };
+  expect((await foldErrorOf(() => of.over(counting, stop.signal))).code).toBe("unreachable");
+  expect(tries).toBe(2);
+});
+
 test("whether it is away can be asked", async () => {
   const of = outages();
   await of.over(there, signal);

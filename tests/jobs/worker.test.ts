@@ -1,6 +1,7 @@
 // The loop of a worker on a state directory: what it tells, what it counts, and what an error in the storage comes to.
 import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { FoldError, type FoldErrorCode } from "../../src/errors.ts";
+import { Heart } from "../../src/jobs/heart.ts";
 import { WalkThreads } from "../../src/jobs/walk-threads.ts";
 import { work } from "../../src/jobs/worker.ts";
 import { LocalStorage } from "../../src/storage/local/local-storage.ts";
@@ -181,6 +182,32 @@ test("what was put aside and what was lost is counted, what is tried again is no
   expect(Object.fromEntries(tries)).toEqual({ aside: 3, cancelled: 1, twice: 3 });
 });
 
+test("what waits and is too large is told, once, and is left; what was put aside is not", async () => {
+  for (const name of ["aside", "waits"]) await place.putText(name, tale);
+  const other = place.open();
+  const [aside, waits] = [await idOf(other, "aside"), await idOf(other, "waits")];
+  await other.cancelJob(aside);
+  const { request, events, stop } = workerOn(place, { stays: true, budget_bytes: 139e6 });
+  time.onWait = (count) => count === 5 && stop();
+  const { tooLarge } = await work(request);
+  expect(tooLarge.map(({ id }) => id)).toEqual([waits]);
+  expect(events).toMatchObject([{ kind: "left", job: { id: waits }, budget_bytes: 139e6 }]);
+  const [left] = events;
+  expect(left.kind === "left" && left.need_bytes).toBeGreaterThan(140e6);
+});
+
+test("one job that was asked for and is too large: the error says so", async () => {
+  for (const name of ["aside", "waits"]) await place.putText(name, tale);
+  const other = place.open();
+  const jobs = [await idOf(other, "waits"), await idOf(other, "aside")];
+  await other.cancelJob(jobs[1]);
+  const errors = jobs.map((jobId) => foldErrorOf(() => work(workerOn(place, { jobId, budget_bytes: 139e6 }).request)));
+  const [waits, aside] = await Promise.all(errors);
+  expect(waits).toMatchObject({ code: "not_found", hint: expect.stringContaining("--memory") });
+  expect(waits.message).toContain("is too large");
+  expect(aside.message).toContain("is failed");
+});
+
 test("how far one job was is not told of the next", async () => {
   await place.putText("a", sampleText);
   await place.putText("b", tale);
@@ -242,10 +269,12 @@ test("threads of the walk serve all jobs, and end with the worker; so do its tim
   );
   const begun = spyOn(globalThis, "setInterval");
   const ended = spyOn(globalThis, "clearInterval");
-  spies.push(begun, ended);
+  const rests = spyOn(Heart.prototype, "rest");
+  spies.push(begun, ended, rests);
   await work(workerOn(place).request);
   expect([used.size, closed]).toEqual([1, [...used]]);
   const timers = begun.mock.results.map(({ value }) => value);
   expect(timers).toHaveLength(3);
+  expect(rests).toHaveBeenCalledTimes(3);
   expect(ended.mock.calls.map(([timer]) => timer as unknown)).toEqual(timers);
 });
