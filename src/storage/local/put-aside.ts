@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { FoldError } from "../../errors.ts";
+import { FoldError, type FoldErrorCode } from "../../errors.ts";
 import { pathOfName } from "../names.ts";
 import type { JobEntry, JobFailure } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
@@ -9,7 +9,7 @@ import { makeFolder, move, readIfThere, remove, writeWhole } from "./files.ts";
 import { filesBelow, type Layout } from "./layout.ts";
 import { SOURCE } from "./ownership.ts";
 import { putBack } from "./shelving.ts";
-import { type JobRecord, parse, workFolders } from "./work-folder.ts";
+import { type JobRecord, parse, readRecord, workFolders } from "./work-folder.ts";
 
 const BESIDE = ".error.json";
 
@@ -89,12 +89,24 @@ export class PutAside {
     }));
   }
 
-  /** Let a job wait again; false when there is none of that id here. */
+  /**
+   * Let a job wait again; false when there is none of that id here.
+   *
+   * @throws FoldError `usage` where another text has taken the place of its own; `failed` while an archive of it is being
+   * merged; `not_found` when one is gone: then there is nothing to be tried again, and the job is over
+   */
   retry(id: string): boolean {
     const found = this.reasons().find(({ job }) => job.id === id);
     if (found === undefined) return false;
     const { job } = found;
     const place = join(this.layout.failed, found.place);
+    const missing = job.archives.filter((name) => !this.shelf.has(name));
+    if (missing.length > 0) {
+      if (this.isBeingMerged(missing)) throw cannotRetry(id, "is being merged", "try again when that merge has ended");
+      remove(`${place}${BESIDE}`);
+      const hint = "it is over; its other archives are free for other merges";
+      throw cannotRetry(id, "went into another merge, or was removed", hint, "not_found");
+    }
     if (job.input !== null) {
       const input = join(this.layout.input, job.input);
       if (existsSync(input)) {
@@ -105,6 +117,11 @@ export class PutAside {
     }
     remove(`${place}${BESIDE}`);
     return true;
+  }
+
+  private isBeingMerged(names: readonly string[]): boolean {
+    const merged = workFolders(this.layout.inProcess).flatMap(({ path }) => readRecord(path)?.archives ?? []);
+    return merged.some((name) => names.includes(name));
   }
 
   /** Remove reasons whose text has gone back to input/, by a retry that was interrupted or by hand. */
@@ -144,6 +161,10 @@ export class PutAside {
         return place;
     }
   }
+}
+
+function cannotRetry(id: string, why: string, hint: string, code: FoldErrorCode = "failed"): FoldError {
+  return new FoldError(code, `job ${id} cannot be tried again: an archive of it ${why}`, hint);
 }
 
 function readReason(path: string): Reason | null {

@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { type Case, claim, codeOf, failure, finishAll, GRACE_MS, publish, textsIn, wanted } from "../place.ts";
+import { type Case, claim, codeOf, failure, finish, finishAll, GRACE_MS, publish, textsIn, wanted } from "../place.ts";
 import { textOfSize } from "./merges.ts";
 
 const merges = { merges: true } as const;
@@ -54,6 +54,31 @@ export const mergeFailureCases: readonly Case[] = [
       expect(await codeOf(() => storage.retryJob(merge.id))).toBe("not_found");
       expect([...(await claim(storage, merges)).archives]).toEqual(["text-1", "text-2"]);
       expect(await place.leftovers()).not.toEqual([]);
+    },
+  },
+  {
+    name: "a merge that has failed for good is over when an archive of it goes into another one",
+    needs: "coordination",
+    run: async (place) => {
+      for (let i = 1; i <= 2; i++) await publish(place, `text-${i}`, textOfSize(i));
+      const storage = place.open();
+      const merge = await claim(storage, merges);
+      await storage.failJob(merge, { ...failure, isFinal: true });
+      await publish(place, "text-9", textOfSize(9));
+      const other = await claim(storage, merges);
+      expect([...other.archives]).toEqual(["text-1", "text-9"]);
+      const isToldAgain = () => codeOf(() => storage.retryJob(merge.id));
+      // That merge may still come to nothing.
+      expect([await isToldAgain(), await isToldAgain()]).toEqual(["failed", "failed"]);
+      expect((await storage.listJobs()).filter(({ state }) => state === "failed").map(({ id }) => id)).toEqual([
+        merge.id,
+      ]);
+      await finish(storage, other);
+      expect([await isToldAgain(), await isToldAgain()]).toEqual(["not_found", "not_found"]);
+      expect(await storage.listJobs()).toEqual([]);
+      await finish(storage, await claim(storage, merges));
+      expect(await textsIn(storage)).toEqual(["text-1", "text-2", "text-9"]);
+      expect((await storage.listArchives()).length).toBe(1);
     },
   },
   {
