@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { Archive } from "../archive/reader.ts";
-import { syncFolder, temporaryPath } from "../disk.ts";
+import { syncFolder } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { findArchive } from "../jobs/find-archive.ts";
 import { copyChunks, type MergePlan, MergePlanner } from "../jobs/merge-archives.ts";
@@ -25,6 +25,7 @@ import type { Survey, Surveyed } from "../storage/spaces/survey.ts";
 import type { CollectFlags } from "./collect-definition.ts";
 import type { CommandIo } from "./command.ts";
 import { type FoldInput, foldInput } from "./fold.ts";
+import { withFolderBeside } from "./folder-beside.ts";
 
 /** What came of a collection. */
 export interface CollectedArchive {
@@ -170,17 +171,17 @@ async function bring(archives: ResultArchives, file: string, io: CommandIo): Pro
 }
 
 async function moveTo(out: string, file: string): Promise<CollectedArchive> {
-  const half = temporaryPath(out);
-  try {
-    // It may be another file system.
-    copyFileSync(file, half);
-    syncFile(half);
-    renameSync(half, out);
-    syncFolder(dirname(out));
-  } catch (error) {
-    rmSync(half, { force: true });
-    throw fromSystemError(error, "write the archive", out);
-  }
+  await withFolderBeside(out, (half) => {
+    try {
+      // It may be another file system.
+      copyFileSync(file, half);
+      syncFile(half);
+      renameSync(half, out);
+      syncFolder(dirname(out));
+    } catch (error) {
+      throw fromSystemError(error, "write the archive", out);
+    }
+  });
   return await collected(out, out, true);
 }
 

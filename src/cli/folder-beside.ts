@@ -19,7 +19,7 @@ const MOST_TRIES = 100;
  * @param act makes it under the name that it is given, and gives it its place
  * @throws FoldError of the disk, and what `act` throws
  */
-export async function withFolderBeside<T>(path: string, act: (half: string) => Promise<T>): Promise<T> {
+export async function withFolderBeside<T>(path: string, act: (half: string) => T | Promise<T>): Promise<T> {
   for (const left of foldersBeside(path)) await removeUnlessAlive(left, path);
   const { folder, lock } = await newFolder(path);
   try {
