@@ -10,6 +10,8 @@
  *                ├─ any other error ──> give back, counted      failed; put aside after MAX_ATTEMPTS
  *                └─ the lease is lost ──> drop it               lost; whoever has the job goes on
  *
+ * What becomes of a job whose attempt ended with an error is decided in give-up.ts.
+ *
  * The loop ends when no job is waiting and none is running: what runs elsewhere may come back, or be merged. A worker
  * that stays goes on looking, ever more seldom.
  *

@@ -1,14 +1,20 @@
 // Finished parts that are put aside for the next attempt: what arrives is found by it, and only by it.
 import { afterAll, beforeEach, expect, spyOn, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PartsElsewhere } from "../../src/jobs/parts-elsewhere.ts";
+import { workFolder } from "../../src/jobs/spill.ts";
+import { work } from "../../src/jobs/worker.ts";
 import { CloudStorage } from "../../src/storage/cloud/cloud-storage.ts";
 import { Parts } from "../../src/storage/cloud/parts.ts";
+import { submitTexts } from "../../src/storage/cloud/submit.ts";
 import type { Attempt, Storage } from "../../src/storage/port.ts";
+import { workerOn } from "../jobs/workers.ts";
 import { CloudPlaces } from "../storage/cloud-place.ts";
 import { claim } from "../storage/place.ts";
 import { type Fault, startProxy } from "../support/proxy.ts";
+import { sampleText } from "../support/sample.ts";
 import { spaces } from "../support/spaces.ts";
 
 const place = await new CloudPlaces().make();
@@ -153,6 +159,38 @@ test("a part that has gone since it was listed is missing", async () => {
     listing.mockRestore();
   }
   expect(readdirSync(folderOf(attempt)).sort()).toEqual(["7-0.last.10.zst", "8-0.last.10.zst", "key"]);
+});
+
+test("a worker that is stopped gives the job back when all that is finished was put aside", async () => {
+  const content = Buffer.from(sampleText);
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  await storage.cancelJob(attempt.id);
+  const book = { name: "sample", size_bytes: content.length, sha256, content };
+  await submitTexts(place.cloud, [book], { max_dims: null, min_volume: 1, shards: 1, merge: false, again: true });
+  const { spillChunk, abandonJob } = CloudStorage.prototype;
+  let chunks = 0;
+  const [sent, files] = [new Set<string>(), new Set<string>()];
+  const spies = [
+    spyOn(CloudStorage.prototype, "spillChunk").mockImplementation(async function (this: CloudStorage, ...args) {
+      // The walk is faster than the network: some are on their way and some wait when it ends.
+      while (chunks < 3) await Bun.sleep(10);
+      await spillChunk.apply(this, args);
+      sent.add(args[1].slice(args[1].indexOf(".") + 1));
+    }),
+    spyOn(CloudStorage.prototype, "abandonJob").mockImplementation(function (this: CloudStorage, ...args) {
+      for (const name of readdirSync(workFolder(join(args[0].folder, "archive.tar.zst"))))
+        if (name.endsWith(".zst")) files.add(name);
+      expect([...sent].sort()).toEqual([...files].sort());
+      return abandonJob.apply(this, args);
+    }),
+  ];
+  const worker = workerOn(place, { onEvent: ({ kind }) => kind === "walking" && ++chunks === 3 && worker.stop() });
+  try {
+    await work(worker.request);
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+  expect(files.size).toBeGreaterThanOrEqual(3);
 });
 
 test("parts that wait for the job to take some time are sent in the end, when it has", async () => {

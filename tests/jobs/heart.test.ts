@@ -1,13 +1,11 @@
 // The thread of heartbeats on a state directory: what arrives there, and what it tells.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { Heart } from "../../src/jobs/heart.ts";
 import type { LocalStorage } from "../../src/storage/local/local-storage.ts";
-import { heartbeatPath } from "../../src/storage/local/work-folder.ts";
 import type { Attempt, JobEntry } from "../../src/storage/port.ts";
 import { LocalPlace } from "../storage/local-place.ts";
 import { claim } from "../storage/place.ts";
-import { workerOn } from "./workers.ts";
+import { failBeats, workerOn } from "./workers.ts";
 
 const OFTEN_MS = 10;
 /** Eight tenths of it are the patience. */
@@ -62,20 +60,6 @@ function beatWith(attempt: Attempt, orthos: number): Promise<JobEntry> {
   });
 }
 
-/** From now on heartbeats of an attempt fail; when that was over. */
-function failBeats(attempt: Attempt): () => void {
-  const path = heartbeatPath(attempt.folder);
-  for (;;) {
-    rmSync(path, { force: true });
-    try {
-      mkdirSync(path);
-      return () => rmdirSync(path);
-    } catch {
-      // A heartbeat came in between.
-    }
-  }
-}
-
 test("what is noted arrives with the next heartbeat, and is not told of the next attempt", async () => {
   const heart = heartBeating();
   const [first, second] = [await claim(storage), await claim(storage)];
@@ -117,6 +101,15 @@ test("what is told of an attempt before belongs to nobody, however late it comes
   heart.note({ share: 0.5, orthos: 7 });
   await beatWith(second, 7);
   expect(told).toEqual([]);
+});
+
+test("an attempt that was over before its first heartbeat gets none", async () => {
+  const heart = heartBeating(100);
+  const [first, second] = [await claim(storage), await claim(storage)];
+  heart.watch(first);
+  heart.watch(second);
+  await beatWith(second, 0);
+  expect((await jobOf(first)).progress).toBeNull();
 });
 
 test("should the thread itself end, the attempt counts as lost", async () => {

@@ -1,5 +1,6 @@
 // Memory foreseen from the size of a text: what fits into a budget, and on how many threads.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
+import { totalmem } from "node:os";
 import { budgetOf, memoryOfMachine, mostBytes, need_bytes, planMemory, threadsThatFit } from "../../src/jobs/memory.ts";
 
 const budgets_mb = [141, 150, 170, 500, 1_000, 3_000, 24_000];
@@ -47,5 +48,18 @@ test("one thread is the least, whatever fits", () => {
 
 test("a worker takes three quarters of what is there", () => {
   expect(budgetOf(1_000)).toBe(750);
-  expect(memoryOfMachine()).toBeGreaterThan(0);
+});
+
+test("a container's limit counts where it is less than the machine has", () => {
+  const limit = spyOn(process, "constrainedMemory");
+  try {
+    limit.mockReturnValue(1e6);
+    expect(memoryOfMachine()).toBe(1e6);
+    for (const none of [0, Number.MAX_SAFE_INTEGER]) {
+      limit.mockReturnValue(none);
+      expect(memoryOfMachine()).toBe(totalmem());
+    }
+  } finally {
+    limit.mockRestore();
+  }
 });

@@ -1,6 +1,6 @@
 // The work folder: what a run finds there of a task that was walked in several parts.
 import { beforeEach, expect, test } from "bun:test";
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeChunk } from "../../src/archive/chunk.ts";
 import { compressFrame } from "../../src/archive/zstd.ts";
@@ -67,4 +67,19 @@ test("a folder is kept for the same key and emptied for another", () => {
   expect(openSpill(folder, "key").isResumed).toBe(true);
   expect(openSpill(folder, "other key").isResumed).toBe(false);
   expect(readdirSync(folder)).toEqual(["key"]);
+});
+
+test("ten parts and more are in the order of their numbers, not of their names", () => {
+  const nodes = Array.from({ length: 12 }, (_, part) => (part === 11 ? null : 20 + part));
+  nodes.forEach((node, part) => {
+    const next = node === null ? null : { node, square: 0 };
+    spillChunk(folder, { task: 3, part, next, size: 0 }, new Uint8Array(0));
+  });
+  expect(found()[3]).toEqual(nodes);
+});
+
+test("a job whose folder was taken away does not make it anew", () => {
+  rmSync(folder, { recursive: true });
+  expect(() => openSpill(join(folder, "book.work"), "key")).toThrow("create the work folder");
+  expect(existsSync(folder)).toBe(false);
 });

@@ -11,7 +11,7 @@ import { claim, finish, idOf, usualOptions, wanted } from "../storage/place.ts";
 import { foldErrorOf } from "../support/folds.ts";
 import { sampleText } from "../support/sample.ts";
 import { type QuickTime, quickTime } from "./quick-time.ts";
-import { kindsOf, workerOn } from "./workers.ts";
+import { failBeats, kindsOf, workerOn } from "./workers.ts";
 
 const { claimNextJob: claimOf } = LocalStorage.prototype;
 const tale = "the old man sat. the young man ran. old men sat.";
@@ -237,6 +237,25 @@ test("a job that is taken away while it is walked is stopped, and lost", async (
   expect(await work(request)).toMatchObject({ done: 0, failed: 0, lost: 1 });
   expect(kindsOf(events)).toEqual(["claimed", "lost"]);
   expect(written()).toBe(0);
+});
+
+test("a walk is stopped when its heartbeats have not arrived for most of the grace period", async () => {
+  await place.putText("book", sampleText);
+  const { storage } = workerOn(place).request;
+  let isSilent = false;
+  const { request, events } = workerOn(place, {
+    ...endless,
+    storage: { ...storage, grace_ms: 2_000 },
+    isOneShot: true,
+    onEvent: (event) => {
+      if (event.kind !== "walking" || isSilent) return;
+      isSilent = true;
+      failBeats(event.attempt);
+    },
+  });
+  expect((await foldErrorOf(() => work(request))).code).toBe("lease_lost");
+  const kinds = kindsOf(events);
+  expect([kinds[0], kinds[1], kinds.at(-1)]).toEqual(["claimed", "missed", "lost"]);
 });
 
 test("a worker that is stopped while it walks gives the job back; before that, others see how far it is", async () => {

@@ -1,7 +1,10 @@
 // The loop of a worker in this process, on storages as they are.
+import { mkdirSync, rmdirSync, rmSync } from "node:fs";
 import type { WorkEvent } from "../../src/jobs/work-events.ts";
 import type { WorkRequest } from "../../src/jobs/work-request.ts";
 import type { StorageConfig } from "../../src/storage/create-storage.ts";
+import { heartbeatPath } from "../../src/storage/local/work-folder.ts";
+import type { Attempt } from "../../src/storage/port.ts";
 import { type Place, usualOptions } from "../storage/place.ts";
 
 /** A worker that is to be started, and all that it tells. */
@@ -41,4 +44,18 @@ export function workerOn({ address }: Pick<Place, "address">, changes: Partial<W
 /** The kinds of what was told, but for progress. */
 export function kindsOf(events: readonly WorkEvent[]): string[] {
   return events.map(({ kind }) => kind).filter((kind) => kind !== "walking" && kind !== "planned");
+}
+
+/** From now on heartbeats of an attempt in a state directory fail, until the returned function is called. */
+export function failBeats(attempt: Attempt): () => void {
+  const path = heartbeatPath(attempt.folder);
+  for (;;) {
+    rmSync(path, { force: true });
+    try {
+      mkdirSync(path);
+      return () => rmdirSync(path);
+    } catch {
+      // A heartbeat came in between.
+    }
+  }
 }

@@ -1,0 +1,37 @@
+// Threads of the walk: kept for the next fold when one went well, ended when it did not.
+import { afterEach, beforeEach, expect, type Mock, spyOn, test } from "bun:test";
+import { WalkThreads } from "../../src/jobs/walk-threads.ts";
+import { foldText } from "../support/folds.ts";
+
+const tale = "the old man sat. the young man ran. old men sat. young men ran.";
+let threads: WalkThreads;
+let ends: Mock<() => unknown>;
+
+beforeEach(() => {
+  threads = new WalkThreads();
+  ends = spyOn(Worker.prototype, "terminate");
+});
+
+afterEach(() => {
+  threads.close();
+  ends.mockRestore();
+});
+
+const fold = (onProgress: () => void = () => {}) => foldText(tale, { keptThreads: threads, threads: 1, onProgress });
+
+test("a thread serves one fold after another, and ends with them", async () => {
+  for (let i = 0; i < 3; i++) expect((await fold()).orthos).toBeGreaterThan(0);
+  expect(ends).toHaveBeenCalledTimes(0);
+  threads.close();
+  expect(ends).toHaveBeenCalledTimes(1);
+});
+
+test("a thread whose fold failed is ended, and the next fold has another", async () => {
+  const full = () => {
+    throw new Error("no room for it");
+  };
+  await expect(fold(full)).rejects.toThrow("no room for it");
+  expect(ends).toHaveBeenCalledTimes(1);
+  expect((await fold()).orthos).toBeGreaterThan(0);
+  expect(ends).toHaveBeenCalledTimes(1);
+});
