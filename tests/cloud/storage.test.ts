@@ -110,3 +110,21 @@ test("an archive that describes itself and cannot be decoded to its end is not t
   expect(await keysOf(place.cloud.results)).toEqual([]);
   expect(await codeOf(async () => void (await storage.completeJob(attempt)))).toBe("failed");
 });
+
+test("a part that goes between the list and the look at it is none", async () => {
+  await place.putText("book", "all the readers. his case of.");
+  const storage = place.open();
+  const attempt = await claim(storage);
+  const parts = [Buffer.from("one"), Buffer.from("two")];
+  for (const [number, bytes] of parts.entries()) await storage.spillChunk(attempt, `part-${number}`, bytes);
+  expect(await storage.listChunks(attempt)).toEqual(["part-0", "part-1"]);
+  const keys = await keysOf(place.cloud.temp);
+  await place.cloud.temp.remove(keys.filter((key) => key.endsWith("part-0")));
+  expect(await storage.readChunk(attempt, "part-0")).toBeNull();
+  expect(Buffer.from((await storage.readChunk(attempt, "part-1")) ?? [])).toEqual(parts[1]);
+  // Written anew, also by somebody who has not listed it.
+  await place.open().spillChunk(attempt, "part-2", parts[0]);
+  await storage.spillChunk(attempt, "part-0", parts[1]);
+  const again = await Promise.all(["part-0", "part-2"].map((name) => storage.readChunk(attempt, name)));
+  expect(again.map((bytes) => Buffer.from(bytes ?? []))).toEqual([parts[1], parts[0]]);
+});

@@ -1,3 +1,4 @@
+import { FoldError } from "../../errors.ts";
 import type { Bucket } from "../../s3/bucket.ts";
 import { parsePartKey, partKey, partsOfJob } from "./keys.ts";
 
@@ -6,20 +7,35 @@ const MOST_BYTES = 1 << 30;
 
 /** What running jobs have finished, in the bucket for that. Whose the job is must be known before. */
 export class Parts {
+  /** What was listed last: whoever reads all parts of a job lists them once. */
+  private listed: { readonly of: string; readonly keys: Map<string, string> } | null = null;
+
   constructor(private readonly bucket: Bucket) {}
 
   async put(jobId: string, attempt: number, name: string, bytes: Uint8Array): Promise<void> {
-    await this.bucket.put(partKey(jobId, attempt, name), bytes);
+    const key = partKey(jobId, attempt, name);
+    await this.bucket.put(key, bytes);
+    if (this.listed?.of === partsOf(jobId, attempt)) this.listed.keys.set(name, key);
   }
 
   /** The latest part of a name; null where there is none. */
   async get(jobId: string, attempt: number, name: string): Promise<Uint8Array | null> {
-    const key = (await this.latest(jobId, attempt)).get(name);
-    return key === undefined ? null : (await this.bucket.get(key, MOST_BYTES)).bytes;
+    const isListed = this.listed?.of === partsOf(jobId, attempt);
+    const key = (isListed ? this.listed?.keys.get(name) : null) ?? (await this.latest(jobId, attempt)).get(name);
+    if (key === undefined) return null;
+    try {
+      return (await this.bucket.get(key, MOST_BYTES)).bytes;
+    } catch (error) {
+      // The rule of the bucket takes what is old.
+      if (error instanceof FoldError && error.code === "not_found") return null;
+      throw error;
+    }
   }
 
   async names(jobId: string, attempt: number): Promise<string[]> {
-    return [...(await this.latest(jobId, attempt)).keys()].sort();
+    const keys = await this.latest(jobId, attempt);
+    this.listed = { of: partsOf(jobId, attempt), keys };
+    return [...keys.keys()].sort();
   }
 
   /** Remove all parts of a job. */
@@ -41,4 +57,8 @@ export class Parts {
     }
     return keys;
   }
+}
+
+function partsOf(jobId: string, attempt: number): string {
+  return `${jobId} ${attempt}`;
 }
