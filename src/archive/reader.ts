@@ -64,9 +64,18 @@ export class Archive {
 
   /** SHA-256 of the tar: as the file says where it does, else computed from the whole file. */
   async tarSha256(): Promise<string> {
-    if (this.source.tarSha256 !== null) return this.source.tarSha256;
+    return this.source.tarSha256 ?? (await this.decodedTarSha256());
+  }
+
+  /**
+   * SHA-256 of the tar that the file decodes to, whatever it says of itself. Takes a reading of the whole file.
+   *
+   * @returns lower-case hex
+   * @throws FoldError `corrupt`
+   */
+  async decodedTarSha256(): Promise<string> {
     const hash = new Bun.CryptoHasher("sha256");
-    for await (const piece of this.source.stream()) hash.update(piece);
+    for await (const piece of this.source.pieces()) hash.update(piece);
     return hash.digest("hex");
   }
 

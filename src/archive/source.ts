@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { decodeTail, type FrameSize, tailSize } from "./seek-table.ts";
-import { decompressFrame } from "./zstd.ts";
+import { decompressFrame, decompressFrameAside } from "./zstd.ts";
 
 /** More than any member that fold writes; a file that claims more is not believed. */
 export const MAX_MEMBER_BYTES = 2 ** 30;
@@ -47,6 +47,15 @@ export class ArchiveSource {
     if (frame.content > Math.min(most, MAX_MEMBER_BYTES))
       throw damaged(this.path, `claims a frame of ${frame.content} bytes`);
     return decompressFrame(this.read(frame.at, frame.compressed), frame.content, this.path);
+  }
+
+  /** All of the tar, frame by frame where the file has a seek table; else as `stream` gives it. */
+  async *pieces(): AsyncGenerator<Uint8Array> {
+    if (this.frames === null) return yield* this.stream();
+    for (const { at, compressed, content } of this.frames) {
+      if (content > MAX_MEMBER_BYTES) throw damaged(this.path, `claims a frame of ${content} bytes`);
+      yield await decompressFrameAside(this.read(at, compressed), content, this.path);
+    }
   }
 
   /** All of the tar, decompressed piece by piece in constant memory. */

@@ -42,6 +42,16 @@ export function decompressFrames(frames: readonly Uint8Array[], sizes: readonly 
   }
 }
 
+/** The same on a thread of its own. */
+export async function decompressFrameAside(frame: Uint8Array, size: number, what: string): Promise<Uint8Array> {
+  checkHeader(frame, size, what);
+  try {
+    return checkSize(await Bun.zstdDecompress(frame as Uint8Array<ArrayBuffer>), size, what);
+  } catch (cause) {
+    throw notDecompressed(cause, what);
+  }
+}
+
 function checkHeader(frame: Uint8Array, size: number, what: string): void {
   const header = readHeader(frame);
   if (header?.contentSize !== size)

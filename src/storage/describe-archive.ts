@@ -1,7 +1,6 @@
 import { archiveName } from "../archive/archive-name.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
-import { tarSha256ByFzstd } from "../archive/second-decoder.ts";
 import { FoldError } from "../errors.ts";
 import { pathOfName } from "./names.ts";
 import type { ArchiveEntry } from "./port.ts";
@@ -53,13 +52,18 @@ export async function describeDecoded(file: string): Promise<ArchiveEntry> {
 }
 
 /**
- * Decode an archive file to its last byte, by another decoder than the one that belongs to what has written it: what
- * cannot be read back is not worth keeping.
+ * Decode an archive file to its last byte: what cannot be read back is not worth keeping. The second decoder would take a
+ * tenth of the time that the fold itself took; `fold verify` has it.
  *
  * @throws FoldError `corrupt` or `unreadable`
  */
 export async function checkDecoded(file: string, { tar_sha256 }: Pick<ArchiveEntry, "tar_sha256">): Promise<void> {
-  if ((await tarSha256ByFzstd(file)) !== tar_sha256) throw noArchive(file);
+  const archive = await Archive.open(file);
+  try {
+    if ((await archive.decodedTarSha256()) !== tar_sha256) throw noArchive(file);
+  } finally {
+    archive.close();
+  }
 }
 
 /** The error of a file that is no whole archive. */
