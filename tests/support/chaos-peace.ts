@@ -1,4 +1,5 @@
 // The end of a time of disturbances: workers are left in peace until all is done.
+import type { Ended } from "./binary.ts";
 
 /** An undisturbed worker is given up after so long. */
 const PATIENCE_MS = 240_000;
@@ -16,7 +17,8 @@ export interface Peace {
   readonly start: () => readonly Worker[];
   /** The ids of the jobs that were put aside. */
   readonly failed: () => Promise<readonly string[]>;
-  readonly retry: (ids: readonly string[]) => Promise<unknown>;
+  /** Call `fold retry` for a job. */
+  readonly retry: (id: string) => Promise<Ended>;
 }
 
 /** Let workers do what is left; jobs that were lost too often are tried again. How many those were. */
@@ -32,7 +34,12 @@ export async function workInPeace({ start, failed, retry }: Peace): Promise<numb
     const ids = await failed();
     if (ids.length === 0) break;
     retried += ids.length;
-    await retry(ids);
+    for (const id of ids) {
+      const { exit, stderr } = await retry(id);
+      // A merge whose archives went into another one is over.
+      const isOver = exit === 5 && stderr.includes("went into another merge");
+      if (exit !== 0 && !isOver) throw new Error(`fold retry ${id} ended with ${exit}: ${stderr}`);
+    }
   }
   return retried;
 }

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import type { Status } from "../../src/cli/status.ts";
-import { binary, must, report } from "./binary.ts";
+import { binary, call, must, report } from "./binary.ts";
 import { workInPeace } from "./chaos-peace.ts";
 import { writeTexts } from "./chaos-texts.ts";
 import { randomNumbers } from "./random.ts";
@@ -52,7 +52,7 @@ export async function runChaos(chaos: Chaos): Promise<ChaosOutcome> {
   const retried = await workInPeace({
     start: () => Array.from({ length: processes }, () => startWorker(state)),
     failed: async () => (await statusOf(state)).jobs.filter((job) => job.state === "failed").map(({ id }) => id),
-    retry: (ids) => must(["retry", ...ids, "--state-dir", state]),
+    retry: (id) => call(["retry", id, "--state-dir", state]),
   });
   const status = await statusOf(state);
   const [archive] = status.archives;
