@@ -1,6 +1,6 @@
 // What it costs to work through a database and buckets instead of a state directory, as JSON:
 //   bun scripts/bench/fleet.ts FOLD BOOK [TEXTS] [CHARACTERS] [WORKERS] [RUNS]
-// FOLD is the executable, BOOK a text that is cut into TEXTS (100) pieces of CHARACTERS (120000), again from its
+// FOLD is the executable, BOOK a text that is cut into TEXTS (100) pieces of CHARACTERS (40000), again from its
 // beginning when it ends; WORKERS (10) processes of one thread fold them, from a state directory and from a fleet's storage,
 // which the environment names and which must be empty: DATABASE_URL, DO_SPACES_*. The servers may be on the same cores and
 // take from them; `cpu` is the processor time of the workers alone.
@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const [fold, book, texts = "100", characters = "120000", workers = "10", runs = "3"] = Bun.argv.slice(2);
+const [fold, book, texts = "100", characters = "40000", workers = "10", runs = "3"] = Bun.argv.slice(2);
 if (book === undefined) {
   console.error("usage: bun scripts/bench/fleet.ts FOLD BOOK [TEXTS] [CHARACTERS] [WORKERS] [RUNS]");
   process.exit(2);

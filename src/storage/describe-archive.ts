@@ -52,8 +52,8 @@ export async function describeDecoded(file: string): Promise<ArchiveEntry> {
 }
 
 /**
- * Decode an archive file to its last byte: what cannot be read back is not worth keeping. The second decoder would take a
- * tenth of the time that the fold itself took; `fold verify` has it.
+ * Decode an archive file to its last byte: what cannot be read back is not worth keeping. The second decoder takes three
+ * times as long; `fold verify` has it.
  *
  * @throws FoldError `corrupt` or `unreadable`
  */

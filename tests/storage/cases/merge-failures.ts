@@ -1,8 +1,38 @@
 import { expect } from "bun:test";
-import { type Case, claim, codeOf, failure, finish, finishAll, GRACE_MS, publish, textsIn, wanted } from "../place.ts";
+import type { Attempt, Storage } from "../../../src/storage/port.ts";
+import {
+  type Case,
+  claim,
+  codeOf,
+  failure,
+  finish,
+  finishAll,
+  GRACE_MS,
+  type Place,
+  publish,
+  textsIn,
+  wanted,
+} from "../place.ts";
 import { textOfSize } from "./merges.ts";
 
 const merges = { merges: true } as const;
+
+/** Two archives, and a merge of them that has failed for good. */
+async function mergeThatFailed(place: Place) {
+  for (let i = 1; i <= 2; i++) await publish(place, `text-${i}`, textOfSize(i));
+  const storage = place.open();
+  const merge = await claim(storage, merges);
+  await storage.failJob(merge, { ...failure, isFinal: true });
+  return { storage, merge };
+}
+
+/** A merge under way, of the smaller one of the two with another archive. */
+async function mergeWithAThird(place: Place, storage: Storage): Promise<Attempt> {
+  await publish(place, "text-9", textOfSize(9));
+  const merge = await claim(storage, merges);
+  expect([...merge.archives]).toEqual(["text-1", "text-9"]);
+  return merge;
+}
 
 export const mergeFailureCases: readonly Case[] = [
   {
@@ -32,18 +62,13 @@ export const mergeFailureCases: readonly Case[] = [
     name: "a pair whose merge fails for good stays apart, each may go with others, until it is retried",
     needs: "coordination",
     run: async (place) => {
-      for (let i = 1; i <= 2; i++) await publish(place, `text-${i}`, textOfSize(i));
-      const storage = place.open();
-      const merge = await claim(storage, merges);
-      await storage.failJob(merge, { ...failure, isFinal: true });
+      const { storage, merge } = await mergeThatFailed(place);
       expect((await storage.listArchives()).map(({ name }) => name)).toEqual(["text-1", "text-2"]);
       expect((await storage.listJobs()).map(({ id, kind, state }) => [id, kind, state])).toEqual([
         [merge.id, "merge", "failed"],
       ]);
       expect(await storage.claimNextJob(wanted(merges))).toBeNull();
-      await publish(place, "text-9", textOfSize(9));
-      const other = await claim(storage, merges);
-      expect([...other.archives]).toEqual(["text-1", "text-9"]);
+      const other = await mergeWithAThird(place, storage);
       await storage.abandonJob(other, true);
       await storage.cancelJob(other.id);
       const third = await claim(storage, merges);
@@ -60,13 +85,8 @@ export const mergeFailureCases: readonly Case[] = [
     name: "a merge that has failed for good is over when an archive of it goes into another one",
     needs: "coordination",
     run: async (place) => {
-      for (let i = 1; i <= 2; i++) await publish(place, `text-${i}`, textOfSize(i));
-      const storage = place.open();
-      const merge = await claim(storage, merges);
-      await storage.failJob(merge, { ...failure, isFinal: true });
-      await publish(place, "text-9", textOfSize(9));
-      const other = await claim(storage, merges);
-      expect([...other.archives]).toEqual(["text-1", "text-9"]);
+      const { storage, merge } = await mergeThatFailed(place);
+      const other = await mergeWithAThird(place, storage);
       const isToldAgain = () => codeOf(() => storage.retryJob(merge.id));
       // That merge may still come to nothing.
       expect([await isToldAgain(), await isToldAgain()]).toEqual(["failed", "failed"]);
