@@ -6,7 +6,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Bucket } from "../../src/s3/bucket.ts";
-import { Connection, type S3Config } from "../../src/s3/connection.ts";
+import { Connection } from "../../src/s3/connection.ts";
+import type { S3Config } from "../../src/s3/sign.ts";
 import { Servers } from "../servers.ts";
 
 const MEGABYTE = 1_000_000;
@@ -33,7 +34,6 @@ async function transfer([verb, name, key, path, synced]: readonly string[]): Pro
   const bucket = new Bucket(connection, name!);
   if (verb === "put") await bucket.putFile(key!, path!);
   else await bucket.getFile(key!, path!, { isToSync: synced === "synced" });
-  await connection.close();
 }
 
 function configOf(variables: Readonly<Record<string, string | undefined>>): S3Config {
@@ -62,7 +62,6 @@ async function main(): Promise<void> {
     } finally {
       for await (const page of bucket.list("")) await bucket.remove(page.map(({ key }) => key));
       await bucket.removeItself();
-      await connection.close();
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

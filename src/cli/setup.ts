@@ -19,19 +19,15 @@ export async function execute({ flags }: CommandArguments<SetupFlags>, io: Comma
   const config = readSpacesConfig();
   const connection = new Connection(config);
   const buckets: { readonly name: string; readonly is_new: boolean; readonly rules_changed: boolean }[] = [];
-  try {
-    for (const use of ["input", "results", "temp"] as const) {
-      const name = config.buckets[use];
-      const bucket = new Bucket(connection, name);
-      const is_new = await bucket.ensure({ signal });
-      const rules_changed = await bucket.ensureTidying(tidyings[use], { signal });
-      buckets.push({ name, is_new, rules_changed });
-      if (flags.json) continue;
-      const rules = rules_changed ? "its rules are set" : "its rules are right";
-      output.line(`${name}: ${is_new ? "made" : "there already"}, ${rules}`);
-    }
-  } finally {
-    await connection.close();
+  for (const use of ["input", "results", "temp"] as const) {
+    const name = config.buckets[use];
+    const bucket = new Bucket(connection, name);
+    const is_new = await bucket.ensure({ signal });
+    const rules_changed = await bucket.ensureTidying(tidyings[use], { signal });
+    buckets.push({ name, is_new, rules_changed });
+    if (flags.json) continue;
+    const rules = rules_changed ? "its rules are set" : "its rules are right";
+    output.line(`${name}: ${is_new ? "made" : "there already"}, ${rules}`);
   }
   if (flags.json) output.json({ buckets });
   return 0;

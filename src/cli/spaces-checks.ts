@@ -62,7 +62,6 @@ class SpacesCheckup implements Checkup {
       // A check has told why already.
       await bucket.remove([key]).catch(() => {});
     }
-    await this.connection.close();
   }
 
   /** Make an object that will be removed, come what may. */

@@ -10,7 +10,7 @@ export async function execute({ parameters, flags }: CommandArguments<UrlFlags>,
   await withCloud(io, async (cloud) => {
     const { name, s3Key } = await archiveNamed(await cloud.database(), named);
     const expires_s = Math.floor(flags.expires / 1000);
-    const url = await cloud.results.presign(s3Key, expires_s, `${basename(name)}.tar.zst`);
+    const url = cloud.results.presign(s3Key, expires_s, `${basename(name)}.tar.zst`);
     if (flags.json) io.output.json({ archive: name, url, expires_s });
     else io.output.line(url);
   });

@@ -74,7 +74,7 @@ export class Bucket {
   }
 
   /** See presign: a URL that anybody can read an object by. */
-  presign(key: string, expires_s: number, saveAs?: string): Promise<string> {
+  presign(key: string, expires_s: number, saveAs?: string): string {
     return presign(this.place, key, expires_s, saveAs);
   }
 

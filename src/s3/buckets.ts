@@ -1,6 +1,6 @@
-import type { LifecycleRule } from "@aws-sdk/client-s3";
+import { type Element, elementsOf, readXml, textOf } from "./answer.ts";
 import type { CallOptions, Place } from "./place.ts";
-import { S3Error } from "./s3-error.ts";
+import { ErrorAnswer, S3Error } from "./s3-error.ts";
 
 /** What a bucket's lifecycle rule throws away. */
 export interface Tidying {
@@ -19,10 +19,7 @@ export async function bucketExists({ connection, bucket }: Place, { signal }: Ca
       action: "look at the bucket",
       subject: bucket,
       signal,
-      act: async ({ client, sdk, how }) => {
-        await client.send(new sdk.HeadBucketCommand({ Bucket: bucket }), how);
-        return true;
-      },
+      act: async ({ send }) => (await send({ method: "HEAD", bucket })).ok,
     });
   } catch (error) {
     if (error instanceof S3Error && error.status === 404) return false;
@@ -43,12 +40,12 @@ export async function ensureBucket(place: Place, options: CallOptions = {}): Pro
     action: "make the bucket",
     subject: bucket,
     signal: options.signal,
-    act: async ({ client, sdk, how }) => {
+    act: async ({ send }) => {
       try {
-        await client.send(new sdk.CreateBucketCommand({ Bucket: bucket }), how);
+        await send({ method: "PUT", bucket });
       } catch (error) {
         // Somebody with the same key was faster.
-        if (!(error instanceof Error && error.name === "BucketAlreadyOwnedByYou")) throw error;
+        if (!(error instanceof ErrorAnswer && error.errorCode === "BucketAlreadyOwnedByYou")) throw error;
       }
     },
   });
@@ -61,9 +58,7 @@ export async function removeBucket({ connection, bucket }: Place, { signal }: Ca
     action: "remove the bucket",
     subject: bucket,
     signal,
-    act: async ({ client, sdk, how }) => {
-      await client.send(new sdk.DeleteBucketCommand({ Bucket: bucket }), how);
-    },
+    act: ({ send }) => send({ method: "DELETE", bucket }),
   });
 }
 
@@ -77,22 +72,20 @@ export async function ensureTidying(place: Place, tidying: Tidying, options: Cal
   const rules = await readRules(place, options);
   if (areRight(rules, tidying)) return false;
   const { expire_days, abort_days } = tidying;
-  const rule: LifecycleRule = {
+  const rule: Element = {
     ID: RULE_ID,
-    Status: "Enabled",
     Filter: { Prefix: "" },
-    AbortIncompleteMultipartUpload: { DaysAfterInitiation: abort_days },
-    ...(expire_days === null ? {} : { Expiration: { Days: expire_days } }),
+    Status: "Enabled",
+    ...(expire_days === null ? {} : { Expiration: { Days: String(expire_days) } }),
+    AbortIncompleteMultipartUpload: { DaysAfterInitiation: String(abort_days) },
   };
+  const Rule = [...rules.filter((other) => textOf(other, "ID") !== RULE_ID), rule];
+  const body = Bun.XML.stringify({ LifecycleConfiguration: { Rule } });
   await connection.call({
     action: "set the lifecycle rules of",
     subject: bucket,
     signal: options.signal,
-    act: async ({ client, sdk, how }) => {
-      const Rules = [...rules.filter(({ ID }) => ID !== RULE_ID), rule];
-      const input = { Bucket: bucket, LifecycleConfiguration: { Rules } };
-      await client.send(new sdk.PutBucketLifecycleConfigurationCommand(input), how);
-    },
+    act: ({ send }) => send({ method: "PUT", bucket, query: { lifecycle: "" }, body }),
   });
   return true;
 }
@@ -102,26 +95,28 @@ export async function hasTidying(place: Place, tidying: Tidying, options: CallOp
   return areRight(await readRules(place, options), tidying);
 }
 
-function areRight(rules: readonly LifecycleRule[], { expire_days, abort_days }: Tidying): boolean {
-  const ours = rules.find(({ ID }) => ID === RULE_ID);
+function areRight(rules: readonly Element[], { expire_days, abort_days }: Tidying): boolean {
+  const ours = rules.find((rule) => textOf(rule, "ID") === RULE_ID);
+  if (ours === undefined || textOf(ours, "Status") !== "Enabled") return false;
+  const within = (name: string, part: string) => elementsOf(ours, name).map((element) => textOf(element, part))[0];
   return (
-    ours?.Status === "Enabled" &&
-    (ours.Filter?.Prefix ?? ours.Prefix ?? "") === "" &&
-    (ours.Expiration?.Days ?? null) === expire_days &&
-    ours.AbortIncompleteMultipartUpload?.DaysAfterInitiation === abort_days
+    (within("Filter", "Prefix") ?? textOf(ours, "Prefix") ?? "") === "" &&
+    within("Expiration", "Days") === expire_days?.toString() &&
+    within("AbortIncompleteMultipartUpload", "DaysAfterInitiation") === String(abort_days)
   );
 }
 
-async function readRules({ connection, bucket }: Place, { signal }: CallOptions): Promise<readonly LifecycleRule[]> {
-  return await connection.call<readonly LifecycleRule[]>({
-    action: "read the lifecycle rules of",
-    subject: bucket,
+async function readRules({ connection, bucket }: Place, { signal }: CallOptions): Promise<readonly Element[]> {
+  const deed = { action: "read the lifecycle rules of", subject: bucket };
+  return await connection.call<readonly Element[]>({
+    ...deed,
     signal,
-    act: async ({ client, sdk, how }) => {
+    act: async ({ send }) => {
       try {
-        return (await client.send(new sdk.GetBucketLifecycleConfigurationCommand({ Bucket: bucket }), how)).Rules ?? [];
+        const answer = await send({ method: "GET", bucket, query: { lifecycle: "" } });
+        return elementsOf(await readXml(answer, "LifecycleConfiguration", deed), "Rule");
       } catch (error) {
-        if (error instanceof Error && error.name === "NoSuchLifecycleConfiguration") return [];
+        if (error instanceof ErrorAnswer && error.errorCode === "NoSuchLifecycleConfiguration") return [];
         throw error;
       }
     },

@@ -1,30 +1,21 @@
-import type { S3Client } from "@aws-sdk/client-s3";
+import { errorCodeOf } from "./answer.ts";
 import { type Patience, retrying, usualPatience } from "./retry.ts";
-import { type Deed, type S3Error, stopped, toS3Error } from "./s3-error.ts";
+import { type Deed, ErrorAnswer, type S3Error, stopped, toS3Error } from "./s3-error.ts";
+import { type S3Config, type S3Request, sign } from "./sign.ts";
 
-/** Where an S3 service is, and the key to it. */
-export interface S3Config {
-  readonly endpoint: string;
-  readonly region: string;
-  readonly accessKey: string;
-  readonly secretKey: string;
-}
-
-/** How to behave towards it. */
+/** How to behave towards an S3 service. */
 export interface S3Options {
   readonly patience?: Patience;
   /** A call without a sign of life for so long has failed. */
   readonly idle_ms?: number;
 }
 
-type Sdk = typeof import("@aws-sdk/client-s3");
-
 /** What one try of a call works with. */
 export interface Try {
-  readonly client: S3Client;
-  readonly sdk: Sdk;
-  /** To be passed on with every command. */
-  readonly how: { readonly abortSignal: AbortSignal };
+  /** Send a request, and wait until its answer begins; its body must be read within the try. */
+  readonly send: (request: S3Request) => Promise<Response>;
+  /** Aborted when the try is over: stopped, or without a sign of life for too long. */
+  readonly signal: AbortSignal;
   /** A sign of life: the time that may pass without one starts anew. */
   readonly touch: () => void;
 }
@@ -39,23 +30,20 @@ export interface Call<T> extends Deed {
   readonly settle?: (error: S3Error) => Promise<T | undefined>;
 }
 
-const IDLE_MS = 60_000;
+/** Also for somebody who does not take connections: nothing tells that before. */
+const IDLE_MS = 30_000;
 /** 50 kB a second: a slower line counts as broken. */
 const SLOWEST_BYTES_A_MS = 50;
-const CONNECT_MS = 10_000;
-/** Connections at the same time; more calls wait for one. */
-const MOST_SOCKETS = 32;
 
-/** A connection to an S3 service. The SDK is loaded with the first call. */
+/** A connection to an S3 service: any number of sockets, which are opened when they are needed. */
 export class Connection {
   /** How far the clock over there is ahead of ours, by the last answer: to about a second. */
   skew_ms: number | null = null;
   private readonly patience: Patience;
   private readonly idle_ms: number;
-  private parts: Promise<{ client: S3Client; sdk: Sdk }> | null = null;
 
   constructor(
-    private readonly config: S3Config,
+    readonly config: S3Config,
     options: S3Options = {},
   ) {
     this.patience = options.patience ?? usualPatience;
@@ -72,13 +60,13 @@ export class Connection {
   }
 
   private async once<T>(call: Call<T>): Promise<T> {
-    const { client, sdk } = await this.open();
     const idle = new AbortController();
     const time_ms = this.idle_ms + (call.upload_bytes ?? 0) / SLOWEST_BYTES_A_MS;
     const timer = setTimeout(() => idle.abort(), time_ms);
-    const abortSignal = call.signal === undefined ? idle.signal : AbortSignal.any([idle.signal, call.signal]);
+    const signal = call.signal === undefined ? idle.signal : AbortSignal.any([idle.signal, call.signal]);
     try {
-      return await call.act({ client, sdk, how: { abortSignal }, touch: () => timer.refresh() });
+      const send = (request: S3Request) => this.send(request, signal, call);
+      return await call.act({ send, signal, touch: () => timer.refresh() });
     } catch (error) {
       if (call.signal?.aborted) throw stopped(call);
       throw toS3Error(error, call);
@@ -87,63 +75,22 @@ export class Connection {
     }
   }
 
-  /** The SDK and its client, made at the first call. */
-  open(): Promise<{ client: S3Client; sdk: Sdk }> {
-    this.parts ??= this.make();
-    return this.parts;
+  /** @throws ErrorAnswer; whatever `fetch` does */
+  private async send(request: S3Request, signal: AbortSignal, deed: Deed): Promise<Response> {
+    const { method, body = null } = request;
+    const { url, headers: signed } = sign(this.config, request);
+    // Not signed, as something in between may change it.
+    const headers = { ...signed, "accept-encoding": "identity" };
+    const options = { method, headers, body, signal, redirect: "manual", decompress: false } as const;
+    const response = await fetch(url, options);
+    this.readClock(response);
+    if (!response.ok) throw new ErrorAnswer(response.status, await errorCodeOf(response, deed));
+    return response;
   }
 
-  /** Let go of all connections. */
-  async close(): Promise<void> {
-    (await this.parts)?.client.destroy();
-    this.parts = null;
-  }
-
-  private async make() {
-    const sdk = await import("@aws-sdk/client-s3");
-    const { endpoint, region, accessKey, secretKey } = this.config;
-    const client = new sdk.S3Client({
-      endpoint,
-      region,
-      credentials: { accessKeyId: accessKey, secretAccessKey: secretKey },
-      forcePathStyle: true,
-      // Otherwise bodies would be sent as signed chunks, which Ceph does not take from everybody.
-      requestChecksumCalculation: "WHEN_REQUIRED",
-      responseChecksumValidation: "WHEN_REQUIRED",
-      // `retrying` does it: it looks at what became of a write before it is tried again.
-      maxAttempts: 1,
-      requestHandler: {
-        connectionTimeout: CONNECT_MS,
-        httpAgent: { keepAlive: true, maxSockets: MOST_SOCKETS },
-        httpsAgent: { keepAlive: true, maxSockets: MOST_SOCKETS },
-      },
-    });
-    this.adapt(client);
-    return { client, sdk };
-  }
-
-  private adapt(client: S3Client): void {
-    // It would name our region in a place where Ceph expects the name of a placement.
-    client.middlewareStack.remove("locationConstraintMiddleware");
-    client.middlewareStack.add(
-      (next) => (args) => {
-        const { headers } = args.request as { headers: Record<string, string> };
-        // The MD5 is signed and vouches for the body: no second hash of it, here or there.
-        if (headers["content-md5"] !== undefined) headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD";
-        return next(args);
-      },
-      { step: "build", name: "foldSignHashOnly", priority: "low" },
-    );
-    client.middlewareStack.add(
-      (next) => async (args) => {
-        const answer = await next(args);
-        const { headers } = answer.response as { headers?: Record<string, string> };
-        const time_ms = Date.parse(headers?.date ?? "");
-        // The header tells whole seconds, rounded down.
-        if (!Number.isNaN(time_ms)) this.skew_ms = time_ms + 500 - Date.now();
-        return answer;
-      },
-      { step: "deserialize", name: "foldClock", priority: "low" },
-    );
+  private readClock(response: Response): void {
+    const time_ms = Date.parse(response.headers.get("date") ?? "");
+    // The header tells whole seconds, rounded down.
+    if (!Number.isNaN(time_ms)) this.skew_ms = time_ms + 500 - Date.now();
   }
 }

@@ -1,5 +1,5 @@
 /** An ETag without its quotes: Ceph compares it with If-Match only so. */
-export function unquote(etag: string | undefined): string {
+export function unquote(etag: string | null | undefined): string {
   return (etag ?? "").replace(/^W\//, "").replace(/^"(.*)"$/, "$1");
 }
 
@@ -8,8 +8,8 @@ export function isMd5(etag: string): boolean {
   return /^[0-9a-f]{32}$/.test(etag);
 }
 
-/** The MD5 of bytes, in hex. */
-export function md5Of(bytes: Uint8Array): string {
+/** The MD5 of bytes, or of a text in UTF-8, in hex. */
+export function md5Of(bytes: Uint8Array | string): string {
   return new Bun.CryptoHasher("md5").update(bytes).digest("hex");
 }
 

@@ -28,16 +28,15 @@ export async function get(
     ...deed,
     signal,
     act: async (one) => {
-      const { client, sdk, how } = one;
-      const answer = await client.send(new sdk.GetObjectCommand({ Bucket: bucket, Key: key }), how);
+      const answer = await one.send({ method: "GET", bucket, key });
       const info = infoOf(answer);
       if (info.size_bytes > most_bytes) {
-        (answer.Body as unknown as { destroy?: () => void }).destroy?.();
+        await answer.body?.cancel();
         const message = `${deed.subject} has ${info.size_bytes} bytes, more than the ${most_bytes} that it may have`;
         throw new FoldError("failed", message, "something else was put in its place");
       }
       const bytes = new Uint8Array(info.size_bytes);
-      await readBody(answer.Body, deed, one, bytes.length, (piece, at) => bytes.set(piece, at));
+      await readBody(answer.body, deed, one, bytes.length, (piece, at) => bytes.set(piece, at));
       if (isMd5(info.etag) && md5Of(bytes) !== info.etag) throw damaged(deed, "its hash is another");
       if (info.sha256 !== null && sha256Of(bytes) !== info.sha256) throw damaged(deed, "its SHA-256 is another");
       return { bytes, info };
@@ -52,25 +51,18 @@ export async function get(
  * @throws S3Error `corrupt`, transient, when the body is shorter or longer
  */
 export async function readBody(
-  body: unknown,
+  body: Response["body"],
   deed: Deed,
-  { how, touch }: Try,
+  { signal, touch }: Pick<Try, "signal" | "touch">,
   length: number,
   take: (piece: Uint8Array, at: number) => void | Promise<void>,
 ): Promise<void> {
   let at = 0;
-  // Once an answer has begun, the SDK no longer listens to the signal.
-  const stop = () => (body as { destroy(error: Error): void }).destroy(new Error("aborted"));
-  how.abortSignal.addEventListener("abort", stop, { once: true });
-  try {
-    for await (const piece of body as AsyncIterable<Uint8Array>) {
-      touch();
-      if (at + piece.length > length) throw damaged(deed, "it is longer than it should be");
-      await take(piece, at);
-      at += piece.length;
-    }
-  } finally {
-    how.abortSignal.removeEventListener("abort", stop);
+  for await (const piece of body ?? []) {
+    touch();
+    if (at + piece.length > length) throw damaged(deed, "it is longer than it should be");
+    await take(piece, at);
+    at += piece.length;
   }
-  if (at < length || how.abortSignal.aborted) throw damaged(deed, `it was cut short after ${at} of ${length} bytes`);
+  if (at < length || signal.aborted) throw damaged(deed, `it was cut short after ${at} of ${length} bytes`);
 }

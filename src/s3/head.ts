@@ -3,6 +3,8 @@ import type { CallOptions, Place } from "./place.ts";
 import { SHA256_KEY } from "./place.ts";
 import { S3Error } from "./s3-error.ts";
 
+const META = "x-amz-meta-";
+
 /** What is known of an object without reading it. */
 export interface ObjectInfo {
   readonly size_bytes: number;
@@ -14,24 +16,24 @@ export interface ObjectInfo {
   readonly sha256: string | null;
 }
 
-/** The parts of an answer that describe an object. */
-interface Described {
-  readonly ContentLength?: number | undefined;
-  readonly ETag?: string | undefined;
-  readonly LastModified?: Date | undefined;
-  readonly Metadata?: Record<string, string> | undefined;
-}
-
 /** What an answer tells about its object. */
-export function infoOf({ ContentLength, ETag, LastModified, Metadata = {} }: Described): ObjectInfo {
-  const sha256 = Metadata[SHA256_KEY] ?? "";
+export function infoOf({ headers }: Response): ObjectInfo {
+  const metadata = Object.fromEntries(
+    [...headers].filter(([name]) => name.startsWith(META)).map(([name, value]) => [name.slice(META.length), value]),
+  );
+  const sha256 = metadata[SHA256_KEY] ?? "";
   return {
-    size_bytes: ContentLength ?? 0,
-    etag: unquote(ETag),
-    modified_ms: LastModified?.getTime() ?? 0,
-    metadata: Metadata,
+    size_bytes: Number(headers.get("content-length") ?? 0),
+    etag: unquote(headers.get("etag")),
+    modified_ms: Date.parse(headers.get("last-modified") ?? "") || 0,
+    metadata,
     sha256: /^[0-9a-f]{64}$/.test(sha256) ? sha256 : null,
   };
+}
+
+/** The headers that carry an object's metadata. */
+export function headersOf(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [META + name, value]));
 }
 
 /** What is known of an object; null where there is none, or no bucket. */
@@ -41,8 +43,7 @@ export async function head({ connection, bucket }: Place, key: string, options: 
       action: "look at",
       subject: `${bucket}/${key}`,
       signal: options.signal,
-      act: async ({ client, sdk, how }) =>
-        infoOf(await client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key: key }), how)),
+      act: async ({ send }) => infoOf(await send({ method: "HEAD", bucket, key })),
     });
   } catch (error) {
     if (error instanceof S3Error && error.status === 404) return null;

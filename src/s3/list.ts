@@ -1,6 +1,6 @@
+import { decodeKey, elementsOf, nextOf, readXml, textOf } from "./answer.ts";
 import { unquote } from "./etag.ts";
 import type { CallOptions, Place } from "./place.ts";
-import { damaged } from "./s3-error.ts";
 
 /** An object in a list. */
 export interface Listed {
@@ -44,27 +44,23 @@ async function readPage(
   return await connection.call<Page>({
     ...deed,
     signal,
-    act: async ({ client, sdk, how }) => {
-      const command = new sdk.ListObjectsV2Command({
-        Bucket: bucket,
-        Prefix: prefix,
-        MaxKeys: page,
+    act: async ({ send }) => {
+      const query = {
+        "list-type": "2",
+        prefix,
+        "max-keys": String(page),
         // XML cannot hold all that a key can.
-        EncodingType: "url",
-        ...(token === undefined ? {} : { ContinuationToken: token }),
-      });
-      const answer = await client.send(command, how);
-      // These two are in every whole answer.
-      if (answer.IsTruncated === undefined || (answer.IsTruncated && answer.NextContinuationToken === undefined)) {
-        throw damaged(deed, "the answer is not whole");
-      }
-      const objects = (answer.Contents ?? []).map(({ Key, Size, ETag, LastModified }) => ({
-        key: decodeURIComponent((Key ?? "").replaceAll("+", " ")),
-        size_bytes: Size ?? 0,
-        etag: unquote(ETag),
-        modified_ms: LastModified?.getTime() ?? 0,
+        "encoding-type": "url",
+        ...(token === undefined ? {} : { "continuation-token": token }),
+      };
+      const answer = await readXml(await send({ method: "GET", bucket, query }), "ListBucketResult", deed);
+      const objects = elementsOf(answer, "Contents").map((object) => ({
+        key: decodeKey(textOf(object, "Key")),
+        size_bytes: Number(textOf(object, "Size") ?? 0),
+        etag: unquote(textOf(object, "ETag")),
+        modified_ms: Date.parse(textOf(object, "LastModified") ?? "") || 0,
       }));
-      return { objects, next: answer.IsTruncated ? answer.NextContinuationToken : undefined };
+      return { objects, next: nextOf(answer, "NextContinuationToken", deed) };
     },
   });
 }

@@ -1,6 +1,7 @@
+import { readXml, textOf } from "./answer.ts";
 import { toBase64, unquote } from "./etag.ts";
 import type { FileHashes } from "./hash-file.ts";
-import { head } from "./head.ts";
+import { head, headersOf } from "./head.ts";
 import type { CallOptions, Place, TransferOptions } from "./place.ts";
 import { damaged } from "./s3-error.ts";
 
@@ -88,16 +89,11 @@ async function sendPart({ place, key, id, hashes, signal }: Upload, index: numbe
     ...deed,
     signal,
     upload_bytes: part.length,
-    act: async ({ client, sdk, how }) => {
-      const command = new sdk.UploadPartCommand({
-        Bucket: bucket,
-        Key: key,
-        UploadId: id,
-        PartNumber: index + 1,
-        Body: part,
-        ContentMD5: toBase64(md5),
-      });
-      if (unquote((await client.send(command, how)).ETag) !== md5) throw damaged(deed, "another hash was stored");
+    act: async ({ send }) => {
+      const query = { partNumber: String(index + 1), uploadId: id };
+      const headers = { "content-md5": toBase64(md5), "content-type": "application/octet-stream" };
+      const { headers: told } = await send({ method: "PUT", bucket, key, query, headers, body: part });
+      if (unquote(told.get("etag")) !== md5) throw damaged(deed, "another hash was stored");
     },
   });
 }
@@ -107,28 +103,29 @@ async function create({ connection, bucket }: Place, key: string, { metadata, si
   return await connection.call({
     ...deed,
     signal,
-    act: async ({ client, sdk, how }) => {
-      const ContentType = "application/octet-stream";
-      const input = { Bucket: bucket, Key: key, ContentType, Metadata: { ...metadata } };
-      const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand(input), how);
-      if (UploadId === undefined) throw damaged(deed, "the answer is not whole");
-      return UploadId;
+    act: async ({ send }) => {
+      const headers = { "content-type": "application/octet-stream", ...headersOf(metadata) };
+      const answer = await send({ method: "POST", bucket, key, query: { uploads: "" }, headers });
+      const id = textOf(await readXml(answer, "InitiateMultipartUploadResult", deed), "UploadId");
+      if (id === undefined) throw damaged(deed, "the answer is not whole");
+      return id;
     },
   });
 }
 
 async function complete({ place, key, id, hashes, signal }: Upload): Promise<void> {
   const { connection, bucket } = place;
-  const Parts = hashes.md5s.map((ETag, index) => ({ ETag, PartNumber: index + 1 }));
+  const Part = hashes.md5s.map((ETag, index) => ({ PartNumber: String(index + 1), ETag }));
+  const body = Bun.XML.stringify({ CompleteMultipartUpload: { Part } });
+  const deed = { action: "write", subject: `${bucket}/${key}` };
   const isThere = async () => ((await head(place, key, { signal }))?.etag === hashes.etag ? true : undefined);
   try {
     await connection.call<unknown>({
-      action: "write",
-      subject: `${bucket}/${key}`,
+      ...deed,
       signal,
-      act: async ({ client, sdk, how }) => {
-        const input = { Bucket: bucket, Key: key, UploadId: id, MultipartUpload: { Parts } };
-        return await client.send(new sdk.CompleteMultipartUploadCommand(input), how);
+      act: async ({ send }) => {
+        const answer = await send({ method: "POST", bucket, key, query: { uploadId: id }, body });
+        return await readXml(answer, "CompleteMultipartUploadResult", deed);
       },
       // Its answer may have got lost; while it is at it, Ceph answers 500 to whoever asks again.
       settle: isThere,
@@ -162,8 +159,6 @@ export async function abortUpload({ connection, bucket }: Place, key: string, id
     action: "throw away the parts of",
     subject: `${bucket}/${key}`,
     signal: AbortSignal.timeout(ABORT_MS),
-    act: async ({ client, sdk, how }) => {
-      await client.send(new sdk.AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: id }), how);
-    },
+    act: ({ send }) => send({ method: "DELETE", bucket, key, query: { uploadId: id } }),
   });
 }

@@ -1,5 +1,6 @@
 import { FoldError } from "../errors.ts";
 import type { Place } from "./place.ts";
+import { signUrl } from "./sign.ts";
 
 /** The longest that such a URL can be good for: a week. */
 const MOST_SECONDS = 604_800;
@@ -10,15 +11,12 @@ const MOST_SECONDS = 604_800;
  * @param expires_s seconds, up to a week
  * @param saveAs the file name that a browser saves it under
  */
-export async function presign(place: Place, key: string, expires_s: number, saveAs?: string): Promise<string> {
+export function presign({ connection, bucket }: Place, key: string, expires_s: number, saveAs?: string): string {
   if (!(Number.isInteger(expires_s) && expires_s >= 1 && expires_s <= MOST_SECONDS)) {
     throw new FoldError("usage", `a URL cannot be good for ${expires_s} s`, "give between a second and 7 days");
   }
-  const { client, sdk } = await place.connection.open();
-  const { getSignedUrl } = await import("@aws-sdk/s3-request-presigner");
-  const disposition = saveAs === undefined ? {} : { ResponseContentDisposition: dispositionOf(saveAs) };
-  const command = new sdk.GetObjectCommand({ Bucket: place.bucket, Key: key, ...disposition });
-  return await getSignedUrl(client, command, { expiresIn: expires_s });
+  const query = saveAs === undefined ? {} : { "response-content-disposition": dispositionOf(saveAs) };
+  return signUrl(connection.config, { method: "GET", bucket, key, query }, expires_s);
 }
 
 function dispositionOf(name: string): string {

@@ -1,5 +1,5 @@
 import { md5Of, sha256Of, toBase64, unquote } from "./etag.ts";
-import { head } from "./head.ts";
+import { head, headersOf } from "./head.ts";
 import { type CallOptions, type Place, SHA256_KEY, WRITER_KEY } from "./place.ts";
 import { damaged, S3Error } from "./s3-error.ts";
 
@@ -67,17 +67,14 @@ async function send(
       ...deed,
       signal,
       upload_bytes: bytes.length,
-      act: async ({ client, sdk, how }) => {
-        const command = new sdk.PutObjectCommand({
-          Bucket: bucket,
-          Key: key,
-          Body: bytes,
-          ContentMD5: toBase64(md5),
-          ContentType: contentType ?? "application/octet-stream",
-          Metadata: { ...metadata, [SHA256_KEY]: sha256, [WRITER_KEY]: writer },
-          ...(condition === null ? {} : headersOf(condition)),
-        });
-        const etag = unquote((await client.send(command, how)).ETag);
+      act: async ({ send }) => {
+        const headers = {
+          "content-md5": toBase64(md5),
+          "content-type": contentType ?? "application/octet-stream",
+          ...headersOf({ ...metadata, [SHA256_KEY]: sha256, [WRITER_KEY]: writer }),
+          ...conditionOf(condition),
+        };
+        const etag = unquote((await send({ method: "PUT", bucket, key, headers, body: bytes })).headers.get("etag"));
         if (etag !== md5) throw damaged(deed, "what was stored has another hash");
         return etag;
       },
@@ -91,6 +88,7 @@ async function send(
   }
 }
 
-function headersOf(condition: Condition) {
-  return "ifAbsent" in condition ? { IfNoneMatch: "*" } : { IfMatch: condition.ifEtag };
+function conditionOf(condition: Condition | null): Record<string, string> {
+  if (condition === null) return {};
+  return "ifAbsent" in condition ? { "if-none-match": "*" } : { "if-match": condition.ifEtag };
 }

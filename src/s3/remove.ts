@@ -1,4 +1,5 @@
 import { FoldError } from "../errors.ts";
+import { elementsOf, readXml, textOf } from "./answer.ts";
 import type { CallOptions, Place } from "./place.ts";
 import { type Deed, hintOfRight, overloaded } from "./s3-error.ts";
 
@@ -7,7 +8,7 @@ const BATCH = 1000;
 /** What the XML of a call for many cannot hold. */
 const control = /\p{Cc}/u;
 /** What is said of single objects, within an answer that is none of these, and may be another thing the next time. */
-const passing: ReadonlySet<string | undefined> = new Set([
+const passing: ReadonlySet<string> = new Set([
   ...["InternalError", "SlowDown", "ServiceUnavailable", "OperationAborted", "RequestTimeout"],
 ]);
 
@@ -27,9 +28,7 @@ async function removeOne({ connection, bucket }: Place, key: string, { signal }:
     action: "remove",
     subject: `${bucket}/${JSON.stringify(key)}`,
     signal,
-    act: async ({ client, sdk, how }) => {
-      await client.send(new sdk.DeleteObjectCommand({ Bucket: bucket, Key: key }), how);
-    },
+    act: ({ send }) => send({ method: "DELETE", bucket, key }),
   });
 }
 
@@ -38,22 +37,26 @@ async function removeBatch({ connection, bucket }: Place, keys: readonly string[
     action: "remove",
     subject: keys.length === 1 ? `${bucket}/${keys[0]}` : `${keys.length} objects of ${bucket}`,
   };
+  const body = Bun.XML.stringify({ Delete: { Quiet: "true", Object: keys.map((Key) => ({ Key })) } });
   const left = await connection.call({
     ...deed,
     signal,
-    act: async ({ client, sdk, how }) => {
-      const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: true };
-      const { Errors = [] } = await client.send(new sdk.DeleteObjectsCommand({ Bucket: bucket, Delete }), how);
-      const busy = Errors.find(({ Code }) => passing.has(Code));
-      if (busy !== undefined) throw overloaded(deed, `${busy.Code} for ${busy.Key}`);
-      return Errors.filter(({ Code }) => Code !== "NoSuchKey");
+    act: async ({ send }) => {
+      const answer = await send({ method: "POST", bucket, query: { delete: "" }, body });
+      const errors = elementsOf(await readXml(answer, "DeleteResult", deed), "Error").map((error) => ({
+        code: textOf(error, "Code") ?? "unknown",
+        key: textOf(error, "Key") ?? "",
+      }));
+      const busy = errors.find(({ code }) => passing.has(code));
+      if (busy !== undefined) throw overloaded(deed, `${busy.code} for ${busy.key}`);
+      return errors.filter(({ code }) => code !== "NoSuchKey");
     },
   });
   if (left.length === 0) return;
-  const codes = [...new Set(left.map(({ Code }) => Code ?? "unknown"))].join(", ");
+  const codes = [...new Set(left.map(({ code }) => code))].join(", ");
   throw new FoldError(
     "refused",
-    `${left.length} of ${keys.length} objects of ${bucket} could not be removed, among them ${left[0]?.Key}: ${codes}`,
+    `${left.length} of ${keys.length} objects of ${bucket} could not be removed, among them ${left[0]?.key}: ${codes}`,
     hintOfRight("remove"),
   );
 }

@@ -89,30 +89,33 @@ function byStatus(status: number, action: string): Explanation {
   return { code: isTransient ? "unreachable" : "failed", what: `it answered ${status}`, hint: again, isTransient };
 }
 
-/** What the SDK's errors tell, of which nothing can be taken for granted. */
-interface SdkError {
-  readonly name?: string;
-  readonly code?: string;
-  readonly $metadata?: { readonly httpStatusCode?: number };
+/** An answer that tells of an error. */
+export class ErrorAnswer extends Error {
+  /** @param errorCode what it calls itself, as S3 names errors; undefined where it does not tell */
+  constructor(
+    readonly status: number,
+    readonly errorCode: string | undefined,
+  ) {
+    super(`${errorCode ?? "an error"}, ${status}`);
+  }
 }
 
 /**
- * Turns what the SDK threw into an error that a user can act on. The SDK's own error is left behind, for it may hold a
- * signature; its name and its stack are kept.
+ * Turns what ended a try into an error that a user can act on. What `fetch` threw is left behind, for it may hold a
+ * signature; its name and code are kept.
  *
  * @returns a FoldError as it is
  */
 export function toS3Error(error: unknown, { action, subject }: Deed): FoldError {
   if (error instanceof FoldError) return error;
-  const { name = "Error", code, $metadata } = (error ?? {}) as SdkError;
-  const status = $metadata?.httpStatusCode ?? null;
-  const cause = new Error([name, code, status].filter((part) => part !== undefined && part !== null).join(", "));
-  const isAnswer = status !== null && status >= 300;
-  const { what, hint, isTransient, ...found } =
-    byName[name] ?? (isAnswer ? byStatus(status, action) : noAnswer(error, code));
-  const kind = found.code;
+  const isAnswer = error instanceof ErrorAnswer;
+  const { name = "Error", code } = (error ?? {}) as { readonly name?: string; readonly code?: unknown };
+  const cause = isAnswer ? error : new Error(typeof code === "string" ? `${name}, ${code}` : name);
+  const { what, hint, isTransient, ...found } = isAnswer
+    ? (byName[error.errorCode ?? ""] ?? byStatus(error.status, action))
+    : noAnswer(error, typeof code === "string" ? code : undefined);
   const message = `cannot ${action} ${subject}: ${what}`;
-  return new S3Error(kind, message, hint || again, isAnswer ? status : null, isTransient === true, cause);
+  return new S3Error(found.code, message, hint || again, isAnswer ? error.status : null, isTransient === true, cause);
 }
 
 const tlsProblem = /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|ERR_TLS/;

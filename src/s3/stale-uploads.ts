@@ -1,6 +1,7 @@
+import { decodeKey, elementsOf, nextOf, readXml, textOf } from "./answer.ts";
 import { abortUpload } from "./multipart.ts";
 import type { CallOptions, Place } from "./place.ts";
-import { damaged, S3Error } from "./s3-error.ts";
+import { S3Error } from "./s3-error.ts";
 
 /** A multipart upload that was begun and neither finished nor thrown away. */
 export interface OpenUpload {
@@ -15,29 +16,29 @@ export async function* openUploads(
   prefix: string,
   { signal }: CallOptions = {},
 ): AsyncGenerator<readonly OpenUpload[]> {
-  let after: { readonly KeyMarker: string; readonly UploadIdMarker: string } | null = null;
-  do {
-    const markers: object = after ?? {};
-    const deed = { action: "list the uploads of", subject: bucket };
-    const answer = await connection.call({
+  const deed = { action: "list the uploads of", subject: bucket };
+  let [after, isFirst]: [Record<string, string>, boolean] = [{}, true];
+  while (isFirst || after["key-marker"] !== undefined) {
+    isFirst = false;
+    // XML cannot hold all that a key can.
+    const query = { uploads: "", prefix, "encoding-type": "url", ...after };
+    const page = await connection.call({
       ...deed,
       signal,
-      act: async ({ client, sdk, how }) => {
-        const command = new sdk.ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix, ...markers });
-        const page = await client.send(command, how);
-        if (page.IsTruncated && page.NextKeyMarker === undefined) throw damaged(deed, "the answer is not whole");
-        return page;
+      act: async ({ send }) => {
+        const answer = await readXml(await send({ method: "GET", bucket, query }), "ListMultipartUploadsResult", deed);
+        const uploads = elementsOf(answer, "Upload").map((upload) => ({
+          key: decodeKey(textOf(upload, "Key")),
+          id: textOf(upload, "UploadId") ?? "",
+          begun_ms: Date.parse(textOf(upload, "Initiated") ?? "") || 0,
+        }));
+        const next = nextOf(answer, "NextKeyMarker", deed);
+        return { uploads, next, nextId: textOf(answer, "NextUploadIdMarker") ?? "" };
       },
     });
-    const uploads = (answer.Uploads ?? []).map(({ Key, UploadId, Initiated }) => ({
-      key: Key ?? "",
-      id: UploadId ?? "",
-      begun_ms: Initiated?.getTime() ?? 0,
-    }));
-    if (uploads.length > 0) yield uploads;
-    const { NextKeyMarker = "", NextUploadIdMarker = "" } = answer;
-    after = answer.IsTruncated ? { KeyMarker: NextKeyMarker, UploadIdMarker: NextUploadIdMarker } : null;
-  } while (after !== null);
+    if (page.uploads.length > 0) yield page.uploads;
+    after = page.next === undefined ? {} : { "key-marker": decodeKey(page.next), "upload-id-marker": page.nextId };
+  }
 }
 
 export interface StaleOptions extends CallOptions {

@@ -2,12 +2,12 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { Bucket } from "../../src/s3/bucket.ts";
-import { Connection } from "../../src/s3/connection.ts";
 import { collectGarbage, type GarbageOptions } from "../../src/storage/cloud/collect-garbage.ts";
 import { ARCHIVES, INPUTS, inputKey, JOBS, newArchiveKey, partKey } from "../../src/storage/cloud/keys.ts";
 import { type CloudPlace, CloudPlaces } from "../storage/cloud-place.ts";
 import { claim, failure, finish, publish } from "../storage/place.ts";
-import { keysOf, spaces } from "../support/spaces.ts";
+import { beginUpload } from "../support/raw-object.ts";
+import { keysOf } from "../support/spaces.ts";
 
 const HOUR_MS = 3_600_000;
 const places = new CloudPlaces();
@@ -64,12 +64,7 @@ test("uploads that nobody has finished go when they are old, each below fold's o
     [temp, `${JOBS}a`],
     [temp, "theirs"],
   ];
-  const connection = new Connection(spaces);
-  const { client, sdk } = await connection.open();
-  for (const [{ name }, key] of begun) {
-    await client.send(new sdk.CreateMultipartUploadCommand({ Bucket: name, Key: key }));
-  }
-  await connection.close();
+  for (const [{ name }, key] of begun) await beginUpload(name, key);
   expect(await collect({ grace_ms: HOUR_MS })).toMatchObject({ uploads: 0 });
   for (const dryRun of [true, true, false]) expect(await collect({ dryRun })).toMatchObject({ uploads: 3 });
   expect(await temp.abortStaleUploads("", Number.POSITIVE_INFINITY)).toBe(1);

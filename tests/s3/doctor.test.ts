@@ -18,7 +18,6 @@ const connection = new Connection(spaces);
 const buckets = Object.values(names).map((name) => new Bucket(connection, name));
 afterAll(async () => {
   for (const bucket of buckets) await removeBucketAndAll(bucket);
-  await connection.close();
 });
 
 interface Report {

@@ -3,11 +3,12 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bucket } from "../../src/s3/bucket.ts";
-import { Connection, type S3Options, type Try } from "../../src/s3/connection.ts";
+import type { S3Options } from "../../src/s3/connection.ts";
 import { readBody } from "../../src/s3/get.ts";
 import { foldErrorOf } from "../support/folds.ts";
 import { type Fault, type Seen, startProxy } from "../support/proxy.ts";
 import { randomNumbers } from "../support/random.ts";
+import { putUnhashed } from "../support/raw-object.ts";
 import { hasty, otherWay, spaces, temporaryBucket } from "../support/spaces.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -179,17 +180,14 @@ describe("an answer that ends too early is never taken for whole", () => {
   });
 
   test("also where the runtime would take it for whole", async () => {
-    const pieces = (...texts: string[]) => ({
-      destroy: () => {},
-      async *[Symbol.asyncIterator]() {
-        for (const text of texts) yield await Promise.resolve(new TextEncoder().encode(text));
-      },
-    });
+    const pieces = async function* (...texts: string[]) {
+      for (const text of texts) yield await Promise.resolve(new TextEncoder().encode(text));
+    };
     const deed = { action: "read", subject: "it" };
-    const one = { how: { abortSignal: new AbortController().signal }, touch: () => {} } as Try;
+    const one = { signal: new AbortController().signal, touch: () => {} };
     let got = 0;
     const read = (...texts: string[]) =>
-      readBody(pieces(...texts), deed, one, 5, (piece) => {
+      readBody(new Response(pieces(...texts)).body, deed, one, 5, (piece) => {
         got += piece.length;
       });
     await read("wh", "ale");
@@ -200,13 +198,7 @@ describe("an answer that ends too early is never taken for whole", () => {
 
   test("an object of which nobody told the hash", async () => {
     const key = crypto.randomUUID();
-    const { client, sdk } = await new Connection(spaces).open();
-    const place = { Bucket: bucket.name, Key: key };
-    const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand(place));
-    const part = { ...place, UploadId, PartNumber: 1, Body: text };
-    const { ETag } = await client.send(new sdk.UploadPartCommand(part));
-    const MultipartUpload = { Parts: [{ ETag, PartNumber: 1 }] };
-    await client.send(new sdk.CompleteMultipartUploadCommand({ ...place, UploadId, MultipartUpload }));
+    await putUnhashed(bucket, key, text);
     for (const fault of cuts) {
       const path = join(folder, crypto.randomUUID());
       await behind(nth("GET", 1, fault), async (there) => {
@@ -221,7 +213,7 @@ describe("an answer that ends too early is never taken for whole", () => {
 
   test("a file goes on where it was cut", async () => {
     const path = join(folder, "back");
-    // Each answer ends after two megabytes, so no range is ever had in one go.
+    // Each answer ends after two megabytes: no range is ever had in one go, and none would ever be whole that begins anew.
     const fault: Fault = { kind: "truncate", after_bytes: 2 << 20, isPolite: false };
     const seen = await behind(
       ({ method }) => (method === "GET" ? fault : null),
@@ -230,8 +222,7 @@ describe("an answer that ends too early is never taken for whole", () => {
       },
     );
     expect(readFileSync(path).equals(big)).toBe(true);
-    // Had it begun anew, it would have asked for more bytes than there are, again and again.
-    expect(seen.filter(({ method }) => method === "GET").length).toBeLessThan(60);
+    expect(seen.filter(({ method }) => method === "GET").length).toBeGreaterThan(big.length / (2 << 20));
   });
 });
 

@@ -2,6 +2,7 @@
 import { Database } from "bun:sqlite";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { hasDotSteps } from "../../src/s3/sign.ts";
 import type { SpacesConfig } from "../../src/storage/spaces/spaces-config.ts";
 import { SpacesStorage } from "../../src/storage/spaces/spaces-storage.ts";
 import { OwnBuckets } from "../support/own-buckets.ts";
@@ -77,9 +78,8 @@ export class SpacesPlace implements Place {
     await Promise.all(Array.from({ length: 8 }, next));
   }
 
-  /** The SDK takes dots between slashes for a path, and takes them away. */
   canHold(name: string): boolean {
-    return !`${name}.txt`.split("/").some((part) => part === "." || part === "..");
+    return !hasDotSteps(`${name}.txt`);
   }
 
   /** Nothing goes by a clock. */

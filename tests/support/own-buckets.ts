@@ -39,6 +39,5 @@ export class OwnBuckets<Use extends string> {
 
   async remove(): Promise<void> {
     await Promise.all(this.all.map((bucket) => removeBucketAndAll(bucket)));
-    await this.connection.close();
   }
 }

@@ -1,6 +1,12 @@
 // Objects as other programs put them there: with any metadata, also such as fold would not write.
 import { createHmac } from "node:crypto";
-import { CreateMultipartUploadCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  PutObjectCommand,
+  S3Client,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
 import type { Bucket } from "../../src/s3/bucket.ts";
 import { spaces } from "./spaces.ts";
 
@@ -52,6 +58,18 @@ export async function postObject({ name }: Bucket, key: string, bytes: Uint8Arra
   form.append("file", new Blob([bytes as Uint8Array<ArrayBuffer>]));
   const { status } = await fetch(`${endpoint}/${name}`, { method: "POST", body: form });
   if (status >= 300) throw new Error(`the gateway answered ${status}`);
+}
+
+/** Put an object of which nobody tells a hash: its ETag is one of parts. */
+export async function putUnhashed({ name }: Bucket, key: string, bytes: Uint8Array): Promise<void> {
+  const place = { Bucket: name, Key: key };
+  await send(async (client) => {
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand(place));
+    const part = { ...place, UploadId, PartNumber: 1 };
+    const { ETag } = await client.send(new UploadPartCommand({ ...part, Body: bytes }));
+    const MultipartUpload = { Parts: [{ ETag, PartNumber: 1 }] };
+    await client.send(new CompleteMultipartUploadCommand({ ...place, UploadId, MultipartUpload }));
+  });
 }
 
 /** Begin an upload in parts, as somebody does who is killed then. */

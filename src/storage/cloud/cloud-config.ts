@@ -1,4 +1,4 @@
-import type { S3Config } from "../../s3/connection.ts";
+import type { S3Config } from "../../s3/sign.ts";
 
 /** Where jobs, texts and archives of a fleet are: plain data, so that a thread can open the same for itself. */
 export interface CloudConfig {

@@ -76,7 +76,6 @@ export class CloudParts {
   }
 
   async close(): Promise<void> {
-    await this.connection.close();
     // One that could not be opened has nothing to close.
     const database = await this.opened?.catch(() => null);
     await database?.close();

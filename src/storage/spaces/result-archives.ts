@@ -6,6 +6,7 @@ import type { Bucket } from "../../s3/bucket.ts";
 import type { Cache } from "../../s3/cache.ts";
 import type { Listed } from "../../s3/list.ts";
 import type { CallOptions } from "../../s3/place.ts";
+import { hasDotSteps } from "../../s3/sign.ts";
 import { describeArchive } from "../describe-archive.ts";
 import type { ArchiveEntry } from "../port.ts";
 import { withTemporaryFolder } from "../temporary-folder.ts";
@@ -147,7 +148,7 @@ export class ResultArchives {
     { signal, isProof = false }: FetchArchiveOptions = {},
   ): Promise<ArchiveObject> {
     const { key, size_bytes, etag, made_ms, sha256, facts } = object;
-    if (hasDots(key)) throw noArchive(key, "a key with . or .. between slashes cannot be asked for");
+    if (hasDotSteps(key)) throw noArchive(key, "a key with . or .. between slashes cannot be asked for");
     const half = `${path}.part`;
     const download = async () => void (await this.bucket.getFile(key, half, { signal, isToSync: false }));
     // Then nobody has vouched for the bytes.
@@ -171,7 +172,7 @@ export class ResultArchives {
   /** What an object says of itself; null where there is none any more. */
   private async look(listed: Listed, options: CallOptions): Promise<ArchiveObject | UnknownObject | null> {
     const { key } = listed;
-    const info = hasDots(key) ? { ...listed, sha256: null, metadata: {} } : await this.bucket.head(key, options);
+    const info = hasDotSteps(key) ? { ...listed, sha256: null, metadata: {} } : await this.bucket.head(key, options);
     if (info === null) return null;
     const { size_bytes, etag, sha256, metadata } = info;
     const made_ms = timeOf(key) ?? info.modified_ms;
@@ -188,11 +189,6 @@ export class ResultArchives {
       if (!(error instanceof FoldError && error.code === "refused")) throw error;
     }
   }
-}
-
-/** The SDK takes dots between slashes for a path, and would ask for another key. */
-function hasDots(key: string): boolean {
-  return key.split("/").some((part) => part === "." || part === "..");
 }
 
 /** Why an object cannot be used, for a list that names it already. */

@@ -8,11 +8,6 @@ import type { SpacesConfig } from "./spaces-config.ts";
 /** Do something with the archives in the bucket for results, and let go of the connection. */
 export async function withResults<T>(config: SpacesConfig, act: (archives: ResultArchives) => Promise<T>): Promise<T> {
   const { spaces, buckets, cacheDir, cacheSize_bytes } = config;
-  const connection = new Connection(spaces);
-  try {
-    const cache = new Cache(join(cacheDir, "content"), cacheSize_bytes);
-    return await act(new ResultArchives(new Bucket(connection, buckets.results), cache));
-  } finally {
-    await connection.close();
-  }
+  const cache = new Cache(join(cacheDir, "content"), cacheSize_bytes);
+  return await act(new ResultArchives(new Bucket(new Connection(spaces), buckets.results), cache));
 }

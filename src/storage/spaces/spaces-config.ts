@@ -1,5 +1,5 @@
 import type { FoldOptions } from "../../archive/manifest.ts";
-import type { S3Config } from "../../s3/connection.ts";
+import type { S3Config } from "../../s3/sign.ts";
 
 /** What a worker without coordination was told to do: plain data, so that a thread can open the same for itself. */
 export interface SpacesConfig {

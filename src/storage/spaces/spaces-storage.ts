@@ -252,10 +252,9 @@ export class SpacesStorage implements Storage {
     }
   }
 
-  async close(): Promise<void> {
+  close(): void {
     for (const lock of this.locks.values()) lock.release();
     this.locks.clear();
-    await this.connection.close();
   }
 
   private change<T>(act: (state: MachineState) => T | Promise<T>): Promise<T> {
