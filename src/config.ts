@@ -88,6 +88,21 @@ export const environment = [
     initial: version.releases ?? "not set",
     meaning: "address of the releases to upgrade from: https://github.com/OWNER/REPOSITORY/releases, or a mirror of it",
   },
+  {
+    name: "HTTPS_PROXY",
+    initial: "not set",
+    meaning: "the proxy by which Spaces and releases are asked; HTTP_PROXY for addresses without TLS",
+  },
+  {
+    name: "NO_PROXY",
+    initial: "not set",
+    meaning: "the machines, with commas between, that are asked without a proxy",
+  },
+  {
+    name: "NODE_EXTRA_CA_CERTS",
+    initial: "not set",
+    meaning: "a file of certificates: issuers to trust besides those that everybody knows",
+  },
   { name: "NO_COLOR", initial: "not set", meaning: "set to anything: no colour, not even on a terminal" },
   { name: "COLUMNS", initial: "the terminal's, else 80", meaning: "the width that grids and tables fit into" },
   { name: "FOLD_DEBUG", initial: "not set", meaning: "set to 1: an error prints its stack, too" },
