@@ -11,7 +11,7 @@ import { ReferencedArchive } from "../../store/referenced.ts";
 import { Store } from "../../store/store.ts";
 import { type StoredArchive, WHOLE_ENDING } from "../../store/stored-archive.ts";
 import { WholeArchive } from "../../store/whole.ts";
-import { entryOf } from "../describe-archive.ts";
+import { describeArchive, entryOf } from "../describe-archive.ts";
 import { pathOfName } from "../names.ts";
 import type { ArchiveEntry } from "../port.ts";
 import { makeFolder, move, storeFiles } from "./files.ts";
@@ -115,6 +115,8 @@ export class ArchiveShelf {
   /** What an archive is; null for one that is damaged or gone. */
   async describe(file: string): Promise<ArchiveEntry | null> {
     try {
+      // Opened once: this is done for each small text.
+      if (file.endsWith(WHOLE_ENDING)) return await describeArchive(file);
       const archive = this.open(file);
       return entryOf(await archive.describe(), archive.size_bytes, await archive.tarSha256());
     } catch (error) {
