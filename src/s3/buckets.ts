@@ -1,6 +1,6 @@
-import { type Element, elementsOf, readXml, textOf } from "./answer.ts";
 import type { CallOptions, Place } from "./place.ts";
 import { ErrorAnswer, S3Error } from "./s3-error.ts";
+import { type Element, elementsOf, readXml, textOf, writeXml } from "./xml.ts";
 
 /** What a bucket's lifecycle rule throws away. */
 export interface Tidying {
@@ -80,7 +80,7 @@ export async function ensureTidying(place: Place, tidying: Tidying, options: Cal
     AbortIncompleteMultipartUpload: { DaysAfterInitiation: String(abort_days) },
   };
   const Rule = [...rules.filter((other) => textOf(other, "ID") !== RULE_ID), rule];
-  const body = Bun.XML.stringify({ LifecycleConfiguration: { Rule } });
+  const body = writeXml("LifecycleConfiguration", { Rule });
   await connection.call({
     action: "set the lifecycle rules of",
     subject: bucket,

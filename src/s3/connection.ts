@@ -1,7 +1,7 @@
-import { errorCodeOf } from "./answer.ts";
 import { type Patience, retrying, usualPatience } from "./retry.ts";
 import { type Deed, ErrorAnswer, type S3Error, stopped, toS3Error } from "./s3-error.ts";
 import { type S3Config, type S3Request, sign } from "./sign.ts";
+import { errorCodeOf } from "./xml.ts";
 
 /** How to behave towards an S3 service. */
 export interface S3Options {

@@ -1,6 +1,6 @@
-import { decodeKey, elementsOf, nextOf, readXml, textOf } from "./answer.ts";
 import { unquote } from "./etag.ts";
 import type { CallOptions, Place } from "./place.ts";
+import { decodeKey, elementsOf, nextOf, readXml, textOf } from "./xml.ts";
 
 /** An object in a list. */
 export interface Listed {

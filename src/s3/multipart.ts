@@ -1,9 +1,9 @@
-import { readXml, textOf } from "./answer.ts";
 import { toBase64, unquote } from "./etag.ts";
 import type { FileHashes } from "./hash-file.ts";
 import { head, headersOf } from "./head.ts";
 import type { CallOptions, Place, TransferOptions } from "./place.ts";
 import { damaged } from "./s3-error.ts";
+import { readXml, textOf, writeXml } from "./xml.ts";
 
 /** Parts on their way at the same time; each is in memory. */
 const PARALLEL = 4;
@@ -116,7 +116,7 @@ async function create({ connection, bucket }: Place, key: string, { metadata, si
 async function complete({ place, key, id, hashes, signal }: Upload): Promise<void> {
   const { connection, bucket } = place;
   const Part = hashes.md5s.map((ETag, index) => ({ PartNumber: String(index + 1), ETag }));
-  const body = Bun.XML.stringify({ CompleteMultipartUpload: { Part } });
+  const body = writeXml("CompleteMultipartUpload", { Part });
   const deed = { action: "write", subject: `${bucket}/${key}` };
   const isThere = async () => ((await head(place, key, { signal }))?.etag === hashes.etag ? true : undefined);
   try {

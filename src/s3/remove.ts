@@ -1,7 +1,7 @@
 import { FoldError } from "../errors.ts";
-import { elementsOf, readXml, textOf } from "./answer.ts";
 import type { CallOptions, Place } from "./place.ts";
 import { type Deed, hintOfRight, overloaded } from "./s3-error.ts";
+import { elementsOf, readXml, textOf, writeXml } from "./xml.ts";
 
 /** As many as one call may name. */
 const BATCH = 1000;
@@ -37,7 +37,7 @@ async function removeBatch({ connection, bucket }: Place, keys: readonly string[
     action: "remove",
     subject: keys.length === 1 ? `${bucket}/${keys[0]}` : `${keys.length} objects of ${bucket}`,
   };
-  const body = Bun.XML.stringify({ Delete: { Quiet: "true", Object: keys.map((Key) => ({ Key })) } });
+  const body = writeXml("Delete", { Quiet: "true", Object: keys.map((Key) => ({ Key })) });
   const left = await connection.call({
     ...deed,
     signal,

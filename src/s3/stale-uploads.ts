@@ -1,7 +1,7 @@
-import { decodeKey, elementsOf, nextOf, readXml, textOf } from "./answer.ts";
 import { abortUpload } from "./multipart.ts";
 import type { CallOptions, Place } from "./place.ts";
 import { S3Error } from "./s3-error.ts";
+import { decodeKey, elementsOf, nextOf, readXml, textOf } from "./xml.ts";
 
 /** A multipart upload that was begun and neither finished nor thrown away. */
 export interface OpenUpload {

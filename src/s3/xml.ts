@@ -7,8 +7,15 @@ const MOST_BYTES = 16 << 20;
 /** What XML cannot hold, and Ceph tells all the same: in the prefix of a list, which it repeats as it was asked for. */
 const untellable = /(?![\t\n\r])\p{Cc}|[\ufffe\uffff]|&#x(?:0*(?:[0-8bcef]|1[\da-f])|fff[ef]);/giu;
 
-/** An element of an answer. */
+const NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+/** An element: of an answer, or of what is asked. */
 export type Element = XML.Element;
+
+/** The body of a request that asks in XML. */
+export function writeXml(root: string, content: Element): string {
+  return Bun.XML.stringify({ [root]: { "@xmlns": NAMESPACE, ...content } });
+}
 
 /**
  * What an answer tells in XML.

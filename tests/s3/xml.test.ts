@@ -1,7 +1,7 @@
-// What answers tell, also such as no gateway here gives.
+// What is asked and told in XML, also such as no gateway here tells.
 import { expect, test } from "bun:test";
-import { decodeKey, elementsOf, errorCodeOf, nextOf, readXml, textOf } from "../../src/s3/answer.ts";
 import { ErrorAnswer } from "../../src/s3/s3-error.ts";
+import { decodeKey, elementsOf, errorCodeOf, nextOf, readXml, textOf, writeXml } from "../../src/s3/xml.ts";
 
 const deed = { action: "list", subject: "it" };
 const read = (text: string) => readXml(new Response(text), "Found", deed);
@@ -15,6 +15,14 @@ test("elements none, once and often, and texts as they are", async () => {
   expect(elementsOf(found, "None")).toEqual([]);
   expect(elementsOf(found, "Two")).toEqual([{}, { In: "007" }]);
   expect(await read("<Found/>")).toEqual({});
+});
+
+test("what is asked can be read", async () => {
+  const keys = [" <&> ", "\"a'", "]]>", "🐋", ""];
+  const text = writeXml("Found", { Quiet: "true", Object: keys.map((Key) => ({ Key })) });
+  expect(text).toContain('xmlns="http://s3.amazonaws.com/doc/2006-03-01/"');
+  const found = await read(text);
+  expect(elementsOf(found, "Object").map((object) => textOf(object, "Key"))).toEqual(keys);
 });
 
 const broken = ["", "<Found><One>", "<html><body>Bad Gateway</body></html>", "no XML at all", "<Other/>"];
