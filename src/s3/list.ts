@@ -1,6 +1,7 @@
 import { unquote } from "./etag.ts";
 import type { CallOptions, Place } from "./place.ts";
-import { decodeKey, elementsOf, nextOf, readXml, textOf } from "./xml.ts";
+import { damaged } from "./s3-error.ts";
+import { decodeKey, elementsOf, isTruncated, readXml, textOf } from "./xml.ts";
 
 /** An object in a list. */
 export interface Listed {
@@ -60,7 +61,10 @@ async function readPage(
         etag: unquote(textOf(object, "ETag")),
         modified_ms: Date.parse(textOf(object, "LastModified") ?? "") || 0,
       }));
-      return { objects, next: nextOf(answer, "NextContinuationToken", deed) };
+      if (!isTruncated(answer, deed)) return { objects, next: undefined };
+      const next = textOf(answer, "NextContinuationToken");
+      if (next === undefined) throw damaged(deed, "the answer is not whole");
+      return { objects, next };
     },
   });
 }

@@ -1,7 +1,7 @@
 import { abortUpload } from "./multipart.ts";
 import type { CallOptions, Place } from "./place.ts";
-import { S3Error } from "./s3-error.ts";
-import { decodeKey, elementsOf, nextOf, readXml, textOf } from "./xml.ts";
+import { damaged, S3Error } from "./s3-error.ts";
+import { decodeKey, elementsOf, isTruncated, readXml, textOf } from "./xml.ts";
 
 /** A multipart upload that was begun and neither finished nor thrown away. */
 export interface OpenUpload {
@@ -10,19 +10,28 @@ export interface OpenUpload {
   readonly begun_ms: number;
 }
 
-/** The open uploads of a bucket whose keys start with a prefix, a page at a time. */
+export interface UploadListOptions extends CallOptions {
+  /** Uploads a page, 1,000 at most. */
+  readonly page?: number;
+}
+
+/**
+ * The open uploads of a bucket whose keys start with a prefix, a page at a time.
+ *
+ * A page begins behind the last upload of the one before: what Ceph itself tells as the next key may be encoded or not.
+ */
 export async function* openUploads(
   { connection, bucket }: Place,
   prefix: string,
-  { signal }: CallOptions = {},
+  { page = 1000, signal }: UploadListOptions = {},
 ): AsyncGenerator<readonly OpenUpload[]> {
   const deed = { action: "list the uploads of", subject: bucket };
-  let [after, isFirst]: [Record<string, string>, boolean] = [{}, true];
-  while (isFirst || after["key-marker"] !== undefined) {
-    isFirst = false;
+  let last: OpenUpload | undefined;
+  do {
+    const markers = last === undefined ? {} : { "key-marker": last.key, "upload-id-marker": last.id };
     // XML cannot hold all that a key can.
-    const query = { uploads: "", prefix, "encoding-type": "url", ...after };
-    const page = await connection.call({
+    const query = { uploads: "", prefix, "encoding-type": "url", "max-uploads": String(page), ...markers };
+    const { uploads, isLast } = await connection.call({
       ...deed,
       signal,
       act: async ({ send }) => {
@@ -32,13 +41,14 @@ export async function* openUploads(
           id: textOf(upload, "UploadId") ?? "",
           begun_ms: Date.parse(textOf(upload, "Initiated") ?? "") || 0,
         }));
-        const next = nextOf(answer, "NextKeyMarker", deed);
-        return { uploads, next, nextId: textOf(answer, "NextUploadIdMarker") ?? "" };
+        const isLast = !isTruncated(answer, deed);
+        if (!isLast && uploads.length === 0) throw damaged(deed, "the answer is not whole");
+        return { uploads, isLast };
       },
     });
-    if (page.uploads.length > 0) yield page.uploads;
-    after = page.next === undefined ? {} : { "key-marker": decodeKey(page.next), "upload-id-marker": page.nextId };
-  }
+    if (uploads.length > 0) yield uploads;
+    last = isLast ? undefined : uploads.at(-1);
+  } while (last !== undefined);
 }
 
 export interface StaleOptions extends CallOptions {

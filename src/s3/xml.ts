@@ -54,14 +54,11 @@ export function decodeKey(key = ""): string {
   return decodeURIComponent(key.replaceAll("+", " "));
 }
 
-/** Where the next page of a list begins, by the element that tells; undefined after the last one. */
-export function nextOf(answer: Element, name: string, deed: Deed): string | undefined {
-  const [isTruncated, next] = [textOf(answer, "IsTruncated"), textOf(answer, name)];
-  // Both are in every whole answer.
-  if (isTruncated === undefined || (isTruncated === "true" && next === undefined)) {
-    throw damaged(deed, "the answer is not whole");
-  }
-  return isTruncated === "true" ? next : undefined;
+/** Whether another page of a list follows, which every whole answer tells. */
+export function isTruncated(answer: Element, deed: Deed): boolean {
+  const told = textOf(answer, "IsTruncated");
+  if (told === undefined) throw damaged(deed, "the answer is not whole");
+  return told === "true";
 }
 
 function codeOf({ Error: error = "" }: XML.Document): string | undefined {

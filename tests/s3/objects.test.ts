@@ -7,7 +7,10 @@ import {
   PutBucketLifecycleConfigurationCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
+import { Connection } from "../../src/s3/connection.ts";
 import { md5Of, sha256Of } from "../../src/s3/etag.ts";
+import { type OpenUpload, openUploads } from "../../src/s3/stale-uploads.ts";
+import { beginUpload } from "../support/raw-object.ts";
 import { otherWay, spaces, temporaryBucket } from "../support/spaces.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -151,6 +154,20 @@ describe("lists", () => {
     await bucket.remove(keys);
     for await (const page of bucket.list("many/")) expect(page).toEqual([]);
   });
+});
+
+test("open uploads page by page, each once, whatever their keys", async () => {
+  const keys = ["open/100%zz", "open/a b", "open/a+b", "open/a+b", "open/é/ü", "open/z\u001b<&>"];
+  for (const key of keys) await beginUpload(bucket.name, key);
+  for (const page of [1, 2, 1000]) {
+    const found: OpenUpload[] = [];
+    const place = { connection: new Connection(spaces), bucket: bucket.name };
+    for await (const uploads of openUploads(place, "open/", { page })) found.push(...uploads);
+    expect(found.map(({ key }) => key).sort()).toEqual(keys.toSorted());
+    expect(new Set(found.map(({ id }) => id)).size).toBe(keys.length);
+  }
+  expect(await bucket.abortStaleUploads("open/", Number.POSITIVE_INFINITY)).toBe(keys.length);
+  expect(await bucket.abortStaleUploads("open/", Number.POSITIVE_INFINITY)).toBe(0);
 });
 
 test("a rule is made once, mended where it was changed, and the rules of others stay", async () => {

@@ -1,7 +1,7 @@
 // What is asked and told in XML, also such as no gateway here tells.
 import { expect, test } from "bun:test";
 import { ErrorAnswer } from "../../src/s3/s3-error.ts";
-import { decodeKey, elementsOf, errorCodeOf, nextOf, readXml, textOf, writeXml } from "../../src/s3/xml.ts";
+import { decodeKey, elementsOf, errorCodeOf, isTruncated, readXml, textOf, writeXml } from "../../src/s3/xml.ts";
 
 const deed = { action: "list", subject: "it" };
 const read = (text: string) => readXml(new Response(text), "Found", deed);
@@ -54,10 +54,9 @@ test("an answer without an end is not read to it", async () => {
   await expect(readXml(answer, "Found", deed)).rejects.toMatchObject({ message: expect.stringContaining("not end") });
 });
 
-test("keys, and where the next page begins", () => {
+test("keys, and whether another page follows", () => {
   expect(decodeKey("a%2Bb+c%1B/%F0%9F%90%8B")).toBe("a+b c\u001b/🐋");
-  expect(nextOf({ IsTruncated: "true", Next: "b" }, "Next", deed)).toBe("b");
-  expect(nextOf({ IsTruncated: "false", Next: "b" }, "Next", deed)).toBeUndefined();
-  expect(() => nextOf({ IsTruncated: "true" }, "Next", deed)).toThrow("not whole");
-  expect(() => nextOf({}, "Next", deed)).toThrow("not whole");
+  expect(isTruncated({ IsTruncated: "true" }, deed)).toBe(true);
+  expect(isTruncated({ IsTruncated: "false" }, deed)).toBe(false);
+  expect(() => isTruncated({}, deed)).toThrow("not whole");
 });
