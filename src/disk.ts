@@ -63,6 +63,17 @@ export async function syncFolderAside(path: string): Promise<void> {
   }
 }
 
+/** Make the content of a file survive a power cut, while others do something. */
+export async function syncFileAside(path: string): Promise<void> {
+  // For writing, too: without it some systems do not sync.
+  const file = openSync(path, "r+");
+  try {
+    await fsyncAside(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /**
  * Make a folder and those above it, and make them survive a power cut.
  *

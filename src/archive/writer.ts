@@ -36,10 +36,10 @@ export interface ArchiveIdentity {
 }
 
 /**
- * What of a finished archive survives a power cut: the file under its name; its content only, for whoever moves it and
- * waits for its new name; or nothing, where it leaves the machine before it counts. Each step costs a wait for the disk.
+ * What of a finished archive survives a power cut: the file under its name, or nothing, for whoever sees to the disk
+ * itself, or sends the archive away before it counts.
  */
-export type Durability = "file" | "content" | "none";
+export type Durability = "file" | "none";
 
 /** A finished archive. */
 export interface WrittenArchive {
@@ -118,7 +118,7 @@ export class ArchiveWriter {
     const tail = encodeTail(this.frames, tarSha256);
     this.write(tail);
     try {
-      if (this.durability !== "none") fsyncSync(this.file);
+      if (this.durability === "file") fsyncSync(this.file);
       closeSync(this.file);
       this.file = -1;
       renameSync(this.temporary, this.path);

@@ -15,6 +15,8 @@ import { workFolder } from "./spill.ts";
 import type { WalkThreads } from "./walk-threads.ts";
 
 const HASH_DIGITS = 12;
+/** The storage sees to it that what is handed over lasts. */
+const HANDED_OVER: Durability = "none";
 
 /** With what an attempt is run. */
 export interface RunSettings {
@@ -63,8 +65,7 @@ async function mergeArchives(attempt: Attempt, settings: RunSettings): Promise<s
     const identity = { ...plan, name: isText ? plan.defaultName : `merged-${nameHash(plan)}` };
     if (plan.copyFrom === null) return await fold(attempt, identity, plan.corpus, settings);
     const path = archivePath(attempt);
-    const { storage, signal } = settings;
-    await copyChunks(plan, plan.copyFrom, identity.name, path, { signal, durability: durabilityFor(storage) });
+    await copyChunks(plan, plan.copyFrom, identity.name, path, { signal: settings.signal, durability: HANDED_OVER });
     return path;
   } finally {
     for (const archive of archives) archive.close();
@@ -92,7 +93,7 @@ async function fold(attempt: Attempt, identity: ArchiveIdentity, corpus: Corpus,
       threads,
       keptThreads,
       archive: path,
-      durability: durabilityFor(storage),
+      durability: HANDED_OVER,
       fresh: false,
       signal,
       onPlan,
@@ -106,17 +107,21 @@ async function fold(attempt: Attempt, identity: ArchiveIdentity, corpus: Corpus,
   return path;
 }
 
-/** The folder goes with the job: the storage sees to it that what is handed over lasts. */
-function durabilityFor({ keepsFolders }: Storage): Durability {
-  return keepsFolders ? "content" : "none";
-}
-
-/** Whether an attempt before this one had come to its end but for publishing. */
+/**
+ * Whether an attempt before this one had come to its end but for handing over. Its archive is decoded to the last byte:
+ * a power cut may have left it with holes.
+ */
 async function isFinished(path: string, identity: ArchiveIdentity, corpus: Corpus): Promise<boolean> {
   const found = await findArchive(path, identity, corpus);
   if (typeof found === "string") return false;
-  found.close();
-  return true;
+  try {
+    return (await found.decodedTarSha256()) === (await found.tarSha256());
+  } catch (error) {
+    if (error instanceof FoldError && error.code === "corrupt") return false;
+    throw error;
+  } finally {
+    found.close();
+  }
 }
 
 function archivePath({ folder }: Attempt): string {

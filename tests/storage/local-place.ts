@@ -78,9 +78,14 @@ export class LocalPlace implements Place {
     this.clock.pass(time_ms);
   }
 
-  /** Folders of jobs, halves of files, and reasons without their texts; empty folders are no harm. */
+  /**
+   * Folders of jobs, halves of files, and reasons without their texts; empty folders are no harm, nor is what a process
+   * that goes on keeps for its next job.
+   */
   leftovers(): Promise<string[]> {
-    const jobs = this.filesIn("in_process");
+    const jobs = this.filesIn("in_process").filter(
+      (path) => !/^in_process\/spare-[a-z0-9-]+(\/job\.json)?$/.test(path),
+    );
     const halves = ["archives", "failed", "input"].flatMap((part) => this.filesIn(part)).filter(isHalf);
     const orphans = this.filesIn("failed").filter((path) => {
       const isReason = path.endsWith(".error.json") && !/(^|\/)merge-[0-9a-f]+\.error\.json$/.test(path);

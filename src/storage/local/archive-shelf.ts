@@ -14,7 +14,7 @@ import { WholeArchive } from "../../store/whole.ts";
 import { describeArchive, entryOf } from "../describe-archive.ts";
 import { pathOfName } from "../names.ts";
 import type { ArchiveEntry } from "../port.ts";
-import { makeFolder, move, storeFiles } from "./files.ts";
+import { makeFolder, move, moveQuickly, seeFolderToDisk, storeFiles } from "./files.ts";
 import { filesBelow } from "./layout.ts";
 
 /** The forms in which an archive stands on the shelf, the one that is looked for first in front. */
@@ -72,18 +72,22 @@ export class ArchiveShelf {
     return await this.open(this.placeOf(name)).readMember(INTERNER);
   }
 
-  /** Put a finished archive into its place; false when it is not there any more. */
-  publish(file: string, name: string): boolean {
+  /** Put a finished archive into its place, and see its name to the disk; nothing when it is not there any more. */
+  async publish(file: string, name: string): Promise<void> {
     const { shelved } = FORMS.find(({ taken }) => file.endsWith(taken)) ?? FORMS[1];
     const path = this.base(name) + shelved;
     makeFolder(dirname(path));
-    if (shelved === WHOLE_ENDING) return move(file, path);
+    const isMoved = shelved === WHOLE_ENDING ? moveQuickly(file, path) : this.moveReference(file, path);
+    if (isMoved) await seeFolderToDisk(dirname(path));
+  }
+
+  private moveReference(file: string, path: string): boolean {
     const reference = this.referenceIn(file);
-    if (reference === null) return move(file, path);
+    if (reference === null) return moveQuickly(file, path);
     const adding = new Adding(this.store.objects);
     try {
       // Whoever collects garbage may have looked there before, and looks here when it has left.
-      return adding.whileKept(reference, () => move(file, path));
+      return adding.whileKept(reference, () => moveQuickly(file, path));
     } finally {
       adding.end();
     }

@@ -5,10 +5,12 @@ import type { Clock } from "./clock.ts";
 import { makeSubfolder, moveQuickly, remove } from "./files.ts";
 import { idOfInput, type Layout, nameOfInput, textsBelow } from "./layout.ts";
 import { attemptOf, SOURCE } from "./ownership.ts";
-import { folderPath, type JobRecord, newToken, workFolders, writeFirstRecord } from "./work-folder.ts";
+import type { SpareFolder } from "./spare-folder.ts";
+import { folderPath, type JobRecord, newToken, noteOrigin, workFolders, writeFirstRecord } from "./work-folder.ts";
 
 /**
- * Claims texts from input/: first a folder of one's own with the job's record, then the text is renamed into it.
+ * Claims texts from input/: first a folder of one's own with the job's record (a new one, or that of the job
+ * before: spare-folder.ts), then the text is renamed into it.
  *
  * The rename is the claim: of all who try, one succeeds. A crash before it leaves a folder without a text, which
  * recovery removes; a crash after it leaves a job with a record, which recovery gives back. A power cut may leave it
@@ -21,6 +23,7 @@ export class TextClaims {
   constructor(
     private readonly layout: Layout,
     private readonly clock: Clock,
+    private readonly spare: SpareFolder,
   ) {}
 
   /** Claim the next text; null when none is left. */
@@ -55,20 +58,21 @@ export class TextClaims {
       number: 1,
       worker: wanted.worker,
     };
-    return inNewFolder(folder, () => {
-      writeFirstRecord(folder, record);
+    const isSpare = this.spare.use(folder, record);
+    if (!isSpare) makeSubfolder(folder);
+    return inOwnFolder(folder, () => {
+      if (!isSpare || !noteOrigin(folder, record)) writeFirstRecord(folder, record);
       return moveQuickly(text, join(folder, SOURCE)) ? attemptOf(folder, record, wanted) : null;
     });
   }
 }
 
 /**
- * Claim something into a new folder. Nothing of the folder stays when that came to nothing.
+ * Claim something into a folder that was made for it. Nothing of the folder stays when that came to nothing.
  *
  * @returns null also when the claimer was suspended for so long that its folder was tidied away
  */
-export function inNewFolder(folder: string, claim: () => Attempt | null): Attempt | null {
-  makeSubfolder(folder);
+export function inOwnFolder(folder: string, claim: () => Attempt | null): Attempt | null {
   try {
     const attempt = claim();
     if (attempt === null) removeUnlessClaimed(folder);

@@ -2,6 +2,7 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  ftruncateSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -15,7 +16,16 @@ import {
   unlinkSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { hasCode, isMissing, makeFolders, syncFolder as syncOnDisk, temporaryPath, writeAll } from "../../disk.ts";
+import {
+  hasCode,
+  isMissing,
+  makeFolders,
+  syncFileAside,
+  syncFolderAside,
+  syncFolder as syncOnDisk,
+  temporaryPath,
+  writeAll,
+} from "../../disk.ts";
 import { type FileAction, FoldError, fromSystemError } from "../../errors.ts";
 import { Files } from "../../store/files.ts";
 
@@ -125,6 +135,31 @@ export function writeQuickly(path: string, content: string | Uint8Array): void {
   writeAside(path, content, false);
 }
 
+/**
+ * Write over a small file that is there, in place; after a power cut it may be any mixture of what it was and is. For
+ * what only its owner reads until it is renamed: some file systems take as long to make a file as to wait for the disk.
+ *
+ * @returns false when there is no such file any more
+ */
+export function overwrite(path: string, content: string): boolean {
+  const bytes = Buffer.from(content);
+  beforeChange(`write ${path}`);
+  try {
+    const file = openSync(path, "r+");
+    try {
+      writeAll(file, bytes);
+      // Afterwards and not before: a file that was emptied is seen to the disk at once by some.
+      ftruncateSync(file, bytes.length);
+    } finally {
+      closeSync(file);
+    }
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw fromSystemError(error, "write the file", path);
+  }
+}
+
 function writeAside(path: string, content: string | Uint8Array, isSynced: boolean): void {
   const temporary = temporaryPath(path);
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
@@ -180,6 +215,25 @@ export function moveQuickly(from: string, to: string): boolean {
   return true;
 }
 
+/** Wait until a folder is on the disk, with the names in it, while others do something. */
+export async function seeFolderToDisk(path: string): Promise<void> {
+  try {
+    await syncFolderAside(path);
+  } catch (error) {
+    if (!isMissing(error)) throw fromSystemError(error, "write the folder", path);
+  }
+}
+
+/** Wait until the content of a file is on the disk, while others do something. */
+export async function seeToDisk(path: string): Promise<void> {
+  try {
+    beforeChange(`sync ${path}`);
+    await syncFileAside(path);
+  } catch (error) {
+    throw fromSystemError(error, "write the file", path);
+  }
+}
+
 /** Remove a file or a folder with all in it; what is not there is removed already. */
 export function remove(path: string): void {
   const info = lstatSync(path, { throwIfNoEntry: false });
@@ -200,6 +254,11 @@ export function remove(path: string): void {
   }
 }
 
+/** Remove all that is in a folder but what is kept. */
+export function removeIn(folder: string, isKept: (name: string) => boolean): void {
+  for (const name of namesIn(folder)) if (!isKept(name)) remove(join(folder, name));
+}
+
 function removeOne(path: string, act: (path: string) => void): void {
   change(`remove ${path}`, "remove the file", path, () => {
     try {
@@ -210,7 +269,8 @@ function removeOne(path: string, act: (path: string) => void): void {
   });
 }
 
-function namesIn(path: string): string[] {
+/** The names of all that is in a folder; none where it is missing. */
+export function namesIn(path: string): string[] {
   try {
     return readdirSync(path);
   } catch (error) {

@@ -33,6 +33,7 @@ export function layoutOf(root: string): Layout {
 
 const TEXT = ".txt";
 const LONGEST_SLUG = 40;
+const HASH_DIGITS = 12;
 
 /** The name of the text at a path below input/: the path without its ending, with `/` on every system. */
 export function nameOfInput(path: string): string {
@@ -51,8 +52,14 @@ export function idOfInput(path: string): string {
     .replace(/[^a-z0-9]+/g, "-")
     .slice(0, LONGEST_SLUG)
     .replace(/^-+|-+$/g, "");
-  const hash = createHash("sha256").update(name).digest("hex").slice(0, 12);
+  const hash = createHash("sha256").update(name).digest("hex").slice(0, HASH_DIGITS);
   return slug === "" ? hash : `${slug}-${hash}`;
+}
+
+/** The path that an id was made of, where the id tells: short plain names at the top of input/; null for all others. */
+export function inputOfId(id: string): string | null {
+  const input = `${id.slice(0, -HASH_DIGITS - 1)}${TEXT}`;
+  return idOfInput(input) === id ? input : null;
 }
 
 /** All texts below a folder, as paths below it, sorted; what begins with a dot or is half written is none. */

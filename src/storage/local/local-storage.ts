@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { FoldError, fromSystemError } from "../../errors.ts";
 import { TAKEN_ENDING } from "../../store/layout.ts";
@@ -9,13 +9,14 @@ import { ArchiveShelf } from "./archive-shelf.ts";
 import { claimMerge } from "./claim-merges.ts";
 import { TextClaims } from "./claim-texts.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { isMissing, makeFolder, makeSubfolder, remove, writeQuickly } from "./files.ts";
+import { isMissing, makeFolder, makeSubfolder, namesIn, remove, removeIn, writeQuickly } from "./files.ts";
 import { copyPath, inputBase, isInput, keptAt, resultBase } from "./kept.ts";
 import { idOfInput, type Layout, layoutOf, nameOfInput, textsBelow } from "./layout.ts";
 import { asOwner, attemptOf, lost, release, SOURCE, takeOver, whileOwner } from "./ownership.ts";
 import { complete, keepArchive } from "./publish.ts";
 import { PutAside } from "./put-aside.ts";
 import { countFailure, reclaim } from "./recovery.ts";
+import { SpareFolder } from "./spare-folder.ts";
 import { Staleness } from "./staleness.ts";
 import {
   type JobRecord,
@@ -54,6 +55,7 @@ export class LocalStorage implements Storage {
   readonly keepsFolders = true;
   private readonly layout: Layout;
   private readonly shelf: ArchiveShelf;
+  private readonly spare: SpareFolder;
   private readonly texts: TextClaims;
   private readonly putAside: PutAside;
   private readonly clock: Clock;
@@ -69,7 +71,8 @@ export class LocalStorage implements Storage {
     this.whole_below_bytes = whole_below_bytes;
     this.staleness = new Staleness(clock, grace_ms);
     this.shelf = new ArchiveShelf(folder);
-    this.texts = new TextClaims(this.layout, clock);
+    this.spare = new SpareFolder(this.layout.inProcess, clock);
+    this.texts = new TextClaims(this.layout, clock, this.spare);
     this.putAside = new PutAside(this.layout, this.shelf);
   }
 
@@ -121,7 +124,7 @@ export class LocalStorage implements Storage {
   }
 
   completeJob(attempt: Attempt): Answer<ArchiveEntry> {
-    return complete(attempt, this.written.get(attempt) ?? null, this.shelf);
+    return complete(attempt, this.written.get(attempt) ?? null, this.shelf, this.spare);
   }
 
   abandonJob(attempt: Attempt, keepsWork: boolean): Answer<void> {
@@ -131,10 +134,7 @@ export class LocalStorage implements Storage {
 
   /** Remove all but the record and what the job works on. */
   private clear({ folder }: Attempt): void {
-    const kept = [RECORD, ORIGIN, SOURCE];
-    for (const name of readdirSync(folder)) {
-      if (!kept.includes(name) && !isInput(name)) remove(join(folder, name));
-    }
+    removeIn(folder, (name) => [RECORD, ORIGIN, SOURCE].includes(name) || isInput(name));
   }
 
   async failJob(attempt: Attempt, failure: JobFailure): Promise<boolean> {
@@ -214,16 +214,8 @@ export class LocalStorage implements Storage {
   }
 
   listChunks(attempt: Attempt): Answer<string[]> {
-    return asOwner(attempt, () => {
-      try {
-        return readdirSync(join(attempt.folder, CHUNKS))
-          .filter((name) => !name.endsWith(".tmp"))
-          .sort();
-      } catch (error) {
-        if (isMissing(error)) return [];
-        throw fromSystemError(error, "list the folder", join(attempt.folder, CHUNKS));
-      }
-    });
+    const names = asOwner(attempt, () => namesIn(join(attempt.folder, CHUNKS)));
+    return names.filter((name) => !name.endsWith(".tmp")).sort();
   }
 
   private chunkPath({ folder }: Attempt, name: string): string {
@@ -272,14 +264,14 @@ export class LocalStorage implements Storage {
       if (record !== null && (await this.setAside(folder.path, record, CANCELLED))) return;
     }
     this.prepare();
-    const attempt = new TextClaims(this.layout, this.clock).claim({ ...anyJob, id });
+    const attempt = this.texts.claim({ ...anyJob, id });
     const record = attempt === null ? null : readRecord(attempt.folder);
     if (attempt === null || record === null) throw unknownJob(id, "waiting or running");
     await this.putAside.put(attempt.folder, { ...record, worker: null }, CANCELLED);
   }
 
   close(): void {
-    // Nothing is held open.
+    this.spare.close();
   }
 }
 

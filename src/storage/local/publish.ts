@@ -3,10 +3,11 @@ import { TAKEN_ENDING } from "../../store/layout.ts";
 import { WHOLE_ENDING } from "../../store/stored-archive.ts";
 import type { ArchiveEntry, Attempt } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
-import { move, moveQuickly, remove } from "./files.ts";
+import { move, moveQuickly, remove, seeToDisk } from "./files.ts";
 import { keptAt, resultBase } from "./kept.ts";
 import { asOwner, isOwned, lost, whileOwner } from "./ownership.ts";
 import { shelve } from "./shelving.ts";
+import type { SpareFolder } from "./spare-folder.ts";
 
 /**
  * How a job ends. Each step is a rename, and what is left after a crash tells which was the last:
@@ -15,7 +16,7 @@ import { shelve } from "./shelving.ts";
  *     2. archive.ref.json stands in the folder                     crash: the job runs again and writes it again
  *     3. <id>.<token>.work becomes <id>.<token>.done              crash: recovery goes on with 4
  *     4. archive.ref.json moves to archives/                      crash: none in a .done folder: it is published
- *     5. the folder is removed, the text or the merged archives with it
+ *     5. the folder is emptied of the text or the merged archives and kept for another job, or removed
  *
  * The reference leaves the folder by a rename, so it is published once, and only by the owner of the folder. A small
  * archive, and one of before there were objects, is an archive.tar.zst instead, which goes the same way.
@@ -41,6 +42,7 @@ export async function keepArchive(
   const base = resultBase(attempt.folder);
   if (entry.size_bytes < whole_below_bytes) {
     const whole = `${base}${WHOLE_ENDING}`;
+    await whileOwner(attempt, () => seeToDisk(file));
     asOwner(attempt, () => {
       if (file !== whole && !move(file, whole)) throw lost(attempt.id);
     });
@@ -60,6 +62,7 @@ export async function complete(
   attempt: Attempt,
   entry: ArchiveEntry | null,
   shelf: ArchiveShelf,
+  spare: SpareFolder,
 ): Promise<ArchiveEntry> {
   const kept = asOwner(attempt, () => keptAt(resultBase(attempt.folder)));
   if (entry === null || kept === null) {
@@ -68,7 +71,9 @@ export async function complete(
   const done = attempt.folder.replace(/\.work$/, ".done");
   // What comes next waits for the disk, and for this step with it.
   if (!moveQuickly(attempt.folder, done)) throw lost(attempt.id);
-  return { ...entry, name: await finish(done, entry.name, shelf) };
+  const name = await publish(done, entry.name, shelf);
+  spare.keep(done);
+  return { ...entry, name };
 }
 
 /**
@@ -85,14 +90,13 @@ export async function finishLost(folder: string, shelf: ArchiveShelf): Promise<b
   }
   const entry = await shelf.describe(archive);
   if (entry === null) return false;
-  await finish(folder, entry.name, shelf);
+  await publish(folder, entry.name, shelf);
+  remove(folder);
   return true;
 }
 
-/** Steps 4 and 5, of a folder that is the caller's and has its archive. */
-async function finish(folder: string, name: string, shelf: ArchiveShelf): Promise<string> {
+/** Step 4, of a folder that is the caller's and has its archive. */
+async function publish(folder: string, name: string, shelf: ArchiveShelf): Promise<string> {
   const archive = keptAt(resultBase(folder));
-  const shelved = archive !== null ? await shelve(shelf, archive, name) : name;
-  remove(folder);
-  return shelved;
+  return archive === null ? name : await shelve(shelf, archive, name);
 }

@@ -10,6 +10,7 @@ import { release, SOURCE, takeOver } from "./ownership.ts";
 import { finishLost } from "./publish.ts";
 import type { PutAside } from "./put-aside.ts";
 import { putBack } from "./shelving.ts";
+import { removeOldSpares } from "./spare-folder.ts";
 import type { Staleness } from "./staleness.ts";
 import { type JobRecord, readOrigin, readRecord, type WorkFolder, workFolders, writeRecord } from "./work-folder.ts";
 
@@ -43,6 +44,7 @@ export async function reclaim(recovering: Recovering): Promise<number> {
     }
   }
   putAside.tidyUp();
+  removeOldSpares(layout.inProcess, clock, staleness.grace_ms);
   if (firstError !== null) throw firstError;
   return count;
 }

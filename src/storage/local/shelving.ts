@@ -15,7 +15,7 @@ export async function shelve(shelf: ArchiveShelf, file: string, name: string): P
   for (let number = 1; ; number++) {
     const free = number === 1 ? name : `${name}.${number}`;
     if (shelf.has(free) && !(await isSame(shelf, file, free))) continue;
-    shelf.publish(file, free);
+    await shelf.publish(file, free);
     return free;
   }
 }

@@ -30,7 +30,7 @@ export class Staleness {
 
   constructor(
     private readonly clock: Clock,
-    private readonly grace_ms: number,
+    readonly grace_ms: number,
   ) {
     this.offset_ms = clock.wall_ms() - clock.monotonic_ms();
   }

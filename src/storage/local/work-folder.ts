@@ -1,8 +1,7 @@
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import { fromSystemError } from "../../errors.ts";
+import { basename, join } from "node:path";
 import type { JobKind, JobProgress } from "../port.ts";
-import { isMissing, readIfThere, readLink, writeBeforeMove, writeLink, writeQuickly, writeWhole } from "./files.ts";
+import { namesIn, readIfThere, readLink, writeBeforeMove, writeLink, writeQuickly, writeWhole } from "./files.ts";
+import { inputOfId } from "./layout.ts";
 
 /**
  * The folder of a job in `in_process/`. Its name says whose it is, so a rename is a change of owner:
@@ -49,25 +48,20 @@ const NAME = /^([a-z0-9-]+)\.(free-[a-z0-9]+|[a-z0-9]+-[a-z0-9]+)\.(work|done)$/
 const FREE = "free-";
 export const RECORD = "job.json";
 const HEARTBEAT = "heartbeat.json";
-/** In the folder of a text: a link that leads nowhere and says where the text came from. */
+/** In the folder of a text: a link that leads nowhere and says where the text came from, unless the id does. */
 export const ORIGIN = "origin";
 
 /** All folders of jobs. */
 export function workFolders(inProcess: string): WorkFolder[] {
-  let names: string[];
-  try {
-    names = readdirSync(inProcess).sort();
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw fromSystemError(error, "list the folder", inProcess);
-  }
-  return names.flatMap((name) => {
-    const match = NAME.exec(name);
-    if (match === null) return [];
-    const [, id, token, ending] = match;
-    const state = token.startsWith(FREE) ? "free" : (ending as "work" | "done");
-    return [{ id, token, state, path: join(inProcess, name) }];
-  });
+  return namesIn(inProcess)
+    .sort()
+    .flatMap((name) => {
+      const match = NAME.exec(name);
+      if (match === null) return [];
+      const [, id, token, ending] = match;
+      const state = token.startsWith(FREE) ? "free" : (ending as "work" | "done");
+      return [{ id, token, state, path: join(inProcess, name) }];
+    });
 }
 
 export function folderPath(inProcess: string, id: string, token: string, ending: "work" | "done"): string {
@@ -88,9 +82,17 @@ function randomPart(): string {
   return crypto.randomUUID().slice(0, 8);
 }
 
-/** The record of a job; null where a crash came before it was written, or where the folder is no job's. */
+/**
+ * The record of a job; null where a crash came before it was written, or where the folder is no job's. After a power cut
+ * it may be that of the job that the folder was used for before.
+ */
 export function readRecord(path: string): JobRecord | null {
-  return parse<JobRecord>(readIfThere(join(path, RECORD)));
+  const record = parse<JobRecord>(readIfThere(join(path, RECORD)));
+  return record !== null && record.id === idOfFolder(path) ? record : null;
+}
+
+function idOfFolder(path: string): string {
+  return basename(path).split(".", 1)[0];
 }
 
 export function writeRecord(path: string, record: JobRecord): void {
@@ -103,15 +105,18 @@ export function writeRecord(path: string, record: JobRecord): void {
  * The record of a text need not survive a power cut, as long as it is known where the text came from.
  */
 export function writeFirstRecord(path: string, record: JobRecord): void {
-  const { input } = record;
-  const isNoted = input !== null && writeLink(join(path, ORIGIN), input);
-  const write = isNoted ? writeQuickly : writeBeforeMove;
+  const write = noteOrigin(path, record) ? writeQuickly : writeBeforeMove;
   write(join(path, RECORD), JSON.stringify(record));
+}
+
+/** Note where a text came from, such that a power cut leaves it; false where that cannot be, or it is no text. */
+export function noteOrigin(path: string, { id, input }: JobRecord): boolean {
+  return input !== null && (inputOfId(id) === input || writeLink(join(path, ORIGIN), input));
 }
 
 /** Where the text of a job came from, as a path below input/; null where that is not known. */
 export function readOrigin(path: string): string | null {
-  return readLink(join(path, ORIGIN));
+  return readLink(join(path, ORIGIN)) ?? inputOfId(idOfFolder(path));
 }
 
 /** Where the record is: a folder without one is no job's. */

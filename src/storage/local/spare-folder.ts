@@ -1,0 +1,62 @@
+import { basename, join } from "node:path";
+import type { Clock } from "./clock.ts";
+import { moveQuickly, namesIn, overwrite, remove, removeIn } from "./files.ts";
+import { type JobRecord, newToken, RECORD } from "./work-folder.ts";
+
+const NAME = /^spare-([a-z0-9]+)-/;
+
+/**
+ * The folder of a job that is over, kept by its process for the next one: `in_process/spare-<time>-<random>`, with
+ * nothing in it but the record of the job that was. Some file systems take as long to make a folder and a file as a short
+ * text takes to fold, and rename both in no time.
+ *
+ * It is nobody's job. Whoever finds one that has grown old removes it, and its owner then does without.
+ */
+export class SpareFolder {
+  private path: string | null = null;
+
+  constructor(
+    private readonly inProcess: string,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Take over the folder of a job that is over, and remove all in it; a second one goes as a whole. */
+  keep(folder: string): void {
+    if (this.path !== null) {
+      remove(folder);
+      return;
+    }
+    removeIn(folder, (name) => name === RECORD);
+    const spare = join(this.inProcess, `spare-${newToken(this.clock.wall_ms())}`);
+    if (moveQuickly(folder, spare)) this.path = spare;
+  }
+
+  /**
+   * Make it the folder of a job, with a record that need not survive a power cut.
+   *
+   * @returns false when there is none
+   */
+  use(folder: string, record: JobRecord): boolean {
+    const { path } = this;
+    this.path = null;
+    // The record comes first: under a job's name it would be taken for that job's.
+    return path !== null && overwrite(join(path, RECORD), JSON.stringify(record)) && moveQuickly(path, folder);
+  }
+
+  /** There is no next job. */
+  close(): void {
+    if (this.path !== null) remove(this.path);
+    this.path = null;
+  }
+}
+
+/** Remove the spare folders of processes that have ended without it, known by their age. */
+export function removeOldSpares(inProcess: string, clock: Clock, old_ms: number): void {
+  for (const name of namesIn(inProcess)) {
+    const match = NAME.exec(name);
+    if (match === null || clock.wall_ms() - Number.parseInt(match[1], 36) < old_ms) continue;
+    // Out of its owner's reach first, who may be about to use it.
+    const old = join(inProcess, `spare-${match[1]}-old`);
+    if (name === basename(old) || moveQuickly(join(inProcess, name), old)) remove(old);
+  }
+}
