@@ -28,6 +28,8 @@ export interface WorkerFacts {
 /** The live view of one worker: fed with events, asked for the lines of a frame. */
 export class WorkView {
   private attempt: Attempt | null = null;
+  /** Jobs of this worker: the one that is run, and one that is being handed over. */
+  private readonly own = new Set<string>();
   private threads = 0;
   private started_ms = 0;
   private progress: (() => FoldProgress) | null = null;
@@ -53,11 +55,15 @@ export class WorkView {
       this.started_ms = now_ms;
       this.progress = null;
       this.sample = { time_ms: now_ms, orthos: 0 };
+      this.own.add(event.attempt.id);
     } else if (event.kind === "walking") {
       this.progress = event.progress;
     } else if (event.kind === "done" || event.kind === "failed" || event.kind === "lost" || event.kind === "returned") {
-      this.attempt = null;
-      this.progress = null;
+      this.own.delete(event.attempt.id);
+      if (this.attempt?.id === event.attempt.id) {
+        this.attempt = null;
+        this.progress = null;
+      }
       if (event.kind === "done") this.done++;
       if (event.kind === "done") this.orthos += event.archive.orthos;
     }
@@ -104,7 +110,7 @@ export class WorkView {
 
   private placeLines(): string[] {
     const count = (state: JobEntry["state"]) => this.jobs.filter((job) => job.state === state).length;
-    const elsewhere = Math.max(0, count("running") - (this.attempt === null ? 0 : 1));
+    const elsewhere = Math.max(0, count("running") - this.own.size);
     const jobs = [
       `${formatCount(this.done)} done here (${formatLarge(this.orthos)} orthos)`,
       `${formatCount(count("waiting"))} waiting`,

@@ -11,51 +11,83 @@ export interface HeartEvents {
   readonly onMissed: (attempt: Attempt, message: string) => void;
 }
 
-/** Sends the heartbeats of one worker, an attempt at a time, from a thread of its own. */
+/**
+ * A job of so little text never keeps the main thread busy for long. Of such a job the thread of heartbeats is told late:
+ * mostly the job is over by then.
+ */
+const SMALL_BYTES = 1_000_000;
+const SMALL_AFTER_MS = 500;
+
+/** An attempt that is watched. */
+interface Watched {
+  readonly attempt: Attempt;
+  readonly progress: Float64Array;
+  /** Set while the thread does not know of it. */
+  timer: ReturnType<typeof setTimeout> | null;
+}
+
+/** Sends the heartbeats of a worker's attempts, from a thread of its own. */
 export class Heart {
   private readonly thread = startThread("jobs/heartbeat-worker");
-  private attempt: Attempt | null = null;
-  private progress = new Float64Array(new SharedArrayBuffer(16));
+  /** By the folders of the attempts. */
+  private readonly watched = new Map<string, Watched>();
 
-  constructor(storage: StorageConfig, interval_ms: number, events: HeartEvents) {
+  constructor(
+    storage: StorageConfig,
+    private readonly interval_ms: number,
+    events: HeartEvents,
+  ) {
     this.thread.onmessage = ({ data }: MessageEvent<HeartReport>) => {
-      const { attempt } = this;
+      const attempt = this.watched.get(data.folder)?.attempt;
       // What is told of an attempt that is over does not matter any more.
-      if (attempt?.folder !== data.folder) return;
+      if (attempt === undefined) return;
       if (data.kind === "lost") events.onLost(attempt);
       else events.onMissed(attempt, data.message);
     };
-    // Without it a job would be given away in the middle; better it stops now.
+    // Without it jobs would be given away in the middle; better they stop now.
     this.thread.onerror = (event) => {
-      if (this.attempt === null) return;
-      events.onMissed(this.attempt, event.message);
-      events.onLost(this.attempt);
+      for (const { attempt } of this.watched.values()) {
+        events.onMissed(attempt, event.message);
+        events.onLost(attempt);
+      }
     };
     this.thread.unref();
     this.tell({ kind: "start", storage, interval_ms });
   }
 
-  /** Begin with an attempt. */
+  /** Begin with an attempt that was just claimed. */
   watch(attempt: Attempt): void {
-    this.attempt = attempt;
-    this.progress = new Float64Array(new SharedArrayBuffer(16));
-    this.tell({ kind: "watch", attempt, progress: this.progress });
+    const progress = new Float64Array(new SharedArrayBuffer(16));
+    const one: Watched = { attempt, progress, timer: null };
+    this.watched.set(attempt.folder, one);
+    const delay_ms = attempt.size_bytes < SMALL_BYTES ? Math.min(SMALL_AFTER_MS, this.interval_ms / 2) : 0;
+    const tell = () => {
+      one.timer = null;
+      this.tell({ kind: "watch", attempt, progress, age_ms: delay_ms });
+    };
+    if (delay_ms > 0) one.timer = setTimeout(tell, delay_ms);
+    else tell();
   }
 
-  /** How far the attempt is, for its next heartbeat. */
-  note({ share, orthos }: JobProgress): void {
-    this.progress[PROGRESS_SHARE] = share;
-    this.progress[PROGRESS_ORTHOS] = orthos;
+  /** How far an attempt is, for its next heartbeat. */
+  note({ folder }: Attempt, { share, orthos }: JobProgress): void {
+    const progress = this.watched.get(folder)?.progress;
+    if (progress === undefined) return;
+    progress[PROGRESS_SHARE] = share;
+    progress[PROGRESS_ORTHOS] = orthos;
   }
 
-  /** The attempt is over. */
-  rest(): void {
-    if (this.attempt === null) return;
-    this.attempt = null;
-    this.tell({ kind: "rest" });
+  /** An attempt is over. */
+  rest({ folder }: Attempt): void {
+    const one = this.watched.get(folder);
+    if (one === undefined) return;
+    this.watched.delete(folder);
+    if (one.timer !== null) clearTimeout(one.timer);
+    else this.tell({ kind: "rest", folder });
   }
 
   close(): void {
+    for (const { attempt } of [...this.watched.values()]) this.rest(attempt);
     this.thread.terminate();
   }
 

@@ -13,8 +13,10 @@ export type HeartOrder =
       readonly attempt: Attempt;
       /** Shared: what is done of the job, see PROGRESS_SHARE and PROGRESS_ORTHOS. */
       readonly progress: Float64Array;
+      /** How long ago the attempt began. */
+      readonly age_ms: number;
     }
-  | { readonly kind: "rest" };
+  | { readonly kind: "rest"; readonly folder: string };
 
 /** What the thread tells. `folder` names the attempt: a report may come after the attempt is over. */
 export type HeartReport =

@@ -31,7 +31,8 @@ interface Watched {
 let storage: Storage;
 let interval_ms: number;
 let grace_ms: number;
-let watched: Watched | null = null;
+/** By their folders. */
+const watched = new Map<string, Watched>();
 
 self.onmessage = ({ data }: MessageEvent<HeartOrder>) => {
   if (data.kind === "start") {
@@ -40,13 +41,21 @@ self.onmessage = ({ data }: MessageEvent<HeartOrder>) => {
     grace_ms = data.storage.grace_ms;
     return;
   }
-  if (watched !== null) clearTimeout(watched.timer);
-  watched = null;
-  if (data.kind === "rest") return;
-  const { attempt, progress } = data;
-  const next: Watched = { attempt, progress, heard_ms: performance.now(), timer: later(FIRST_AFTER_MS, () => next) };
-  watched = next;
+  if (data.kind === "rest") return forget(data.folder);
+  const { attempt, progress, age_ms } = data;
+  const heard_ms = performance.now() - age_ms;
+  const next: Watched = { attempt, progress, heard_ms, timer: later(FIRST_AFTER_MS - age_ms, () => next) };
+  watched.set(attempt.folder, next);
 };
+
+function isWatched(one: Watched): boolean {
+  return watched.get(one.attempt.folder) === one;
+}
+
+function forget(folder: string): void {
+  clearTimeout(watched.get(folder)?.timer);
+  watched.delete(folder);
+}
 
 function later(delay_ms: number, whom: () => Watched): Watched["timer"] {
   return setTimeout(() => void beat(whom()), Math.min(delay_ms, interval_ms));
@@ -62,20 +71,20 @@ async function beat(one: Watched): Promise<void> {
     await storage.heartbeat(attempt, { share: progress[PROGRESS_SHARE], orthos: progress[PROGRESS_ORTHOS] });
     one.heard_ms = begun_ms;
   } catch (error) {
-    if (watched !== one) return;
+    if (!isWatched(one)) return;
     const isSilent = performance.now() - one.heard_ms > grace_ms * PATIENCE;
     if (isSilent || (error instanceof FoldError && error.code === "lease_lost")) return lose(one);
     tell({ kind: "missed", folder: attempt.folder, message: error instanceof Error ? error.message : String(error) });
   } finally {
     clearTimeout(silence);
   }
-  if (watched === one) one.timer = later(interval_ms, () => one);
+  if (isWatched(one)) one.timer = later(interval_ms, () => one);
 }
 
 /** The attempt may be another's by now: it is not watched any more. */
 function lose(one: Watched): void {
-  if (watched !== one) return;
-  watched = null;
+  if (!isWatched(one)) return;
+  forget(one.attempt.folder);
   tell({ kind: "lost", folder: one.attempt.folder });
 }
 

@@ -24,6 +24,8 @@ export class Outages {
   private since_ms: number | null = null;
   /** The last to wait has not waited to the end: that something else works does not mean that it is over. */
   private isGivenUp = false;
+  /** Calls that wait for it. */
+  private waiting = 0;
 
   /** @param longest_ms an outage that lasts longer is an error after all */
   constructor(
@@ -46,16 +48,24 @@ export class Outages {
   async over<T>(act: () => T | Promise<T>, signal: AbortSignal): Promise<T> {
     // By chance: a fleet whose database is back does not ask all at once.
     const pauses = new Waits(FIRST_PAUSE_MS);
+    let hasWaited = false;
     for (;;) {
       try {
         const result = await act();
         this.wasReached = true;
-        this.end();
+        this.answered(hasWaited);
         return result;
       } catch (error) {
-        // Also an answer.
-        if (!isUnreachable(error)) this.end();
-        if (!isUnreachable(error) || !(await this.waitFor(error, pauses, signal))) throw error;
+        if (!isUnreachable(error)) {
+          // Also an answer.
+          this.answered(hasWaited);
+          throw error;
+        }
+        if (!hasWaited) this.waiting++;
+        hasWaited = true;
+        if (await this.waitFor(error, pauses, signal)) continue;
+        this.waiting--;
+        throw error;
       }
     }
   }
@@ -78,7 +88,10 @@ export class Outages {
     return performance.now() - this.since_ms < this.longest_ms;
   }
 
-  private end(): void {
+  /** The storage is there, unless another call still waits for a part of it. */
+  private answered(hasWaited: boolean): void {
+    if (hasWaited) this.waiting--;
+    if (this.waiting > 0) return;
     const { since_ms, isGivenUp } = this;
     this.since_ms = null;
     if (since_ms !== null && !isGivenUp) this.events.onBack(performance.now() - since_ms);

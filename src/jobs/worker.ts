@@ -10,7 +10,8 @@
  *                ├─ any other error ──> give back, counted      failed; put aside after MAX_ATTEMPTS
  *                └─ the lease is lost ──> drop it               lost; whoever has the job goes on
  *
- * What becomes of a job whose attempt ended with an error is decided in give-up.ts.
+ * What becomes of a job whose attempt ended with an error is decided in give-up.ts. While an archive is written and its
+ * job completed, the next one is claimed and run (hand-over.ts).
  *
  * The loop ends when no job is waiting and none is running: what runs elsewhere may come back, or be merged. A worker
  * that stays goes on looking, ever more seldom.
@@ -23,6 +24,7 @@ import { createStorage } from "../storage/create-storage.ts";
 import type { Attempt, JobEntry, Storage } from "../storage/port.ts";
 import type { FoldProgress } from "./fold-corpus.ts";
 import { GiveUp } from "./give-up.ts";
+import { HandOver } from "./hand-over.ts";
 import { Heart } from "./heart.ts";
 import { mostBytes, planMemory } from "./memory.ts";
 import { isUnreachable, Outages } from "./outages.ts";
@@ -43,6 +45,8 @@ const LAST_IDLE_LOOK_MS = 10_000;
 const NOTE_EVERY_MS = 500;
 /** Jobs of lost workers are looked for so many times in a grace period. */
 const LOOKS_PER_GRACE = 10;
+/** Memory that handing over takes beside a fold, at most (scripts/bench/store.ts). */
+const HAND_OVER_BYTES = 150e6;
 /** A worker that does not stay gives up when the storage is away for so long. */
 const LONGEST_OUTAGE_MS = 3_600_000;
 
@@ -61,12 +65,22 @@ export async function work(request: WorkRequest): Promise<WorkSummary> {
   }
 }
 
+/** An attempt from its claim to its end. */
+interface Running {
+  readonly attempt: Attempt;
+  readonly stop: AbortController;
+  readonly started_ms: number;
+  progress: (() => FoldProgress) | null;
+  /** Its heartbeats have not arrived for so long that it may be another's. */
+  isSilent: boolean;
+}
+
 class WorkLoop {
   private readonly threads = new WalkThreads();
   private readonly heart: Heart;
-  /** The attempt under way, or the last one: what stops it, and how far it is. */
-  private current: AbortController | null = null;
-  private progress: (() => FoldProgress) | null = null;
+  /** The attempt that is run, and one that is handed over. */
+  private readonly underWay = new Map<Attempt, Running>();
+  private readonly handOver = new HandOver(() => this.stopAll());
   private lookedForLost_ms = -Infinity;
   private readonly outages: Outages;
   private readonly giveUp: GiveUp;
@@ -86,7 +100,7 @@ class WorkLoop {
     private readonly storage: Storage,
   ) {
     this.heart = new Heart(request.storage, request.heartbeat_ms, {
-      onLost: () => this.current?.abort(),
+      onLost: (attempt) => this.lose(attempt),
       onMissed: (attempt, message) => request.onEvent({ kind: "missed", attempt, message }),
     });
     this.outages = new Outages(request.stays ? Infinity : LONGEST_OUTAGE_MS, {
@@ -107,9 +121,21 @@ class WorkLoop {
   }
 
   async run(): Promise<WorkSummary> {
+    try {
+      await this.runAll();
+    } finally {
+      await this.handOver.done();
+    }
+    this.handOver.check();
+    return await this.outages.over(() => this.summary(), this.request.signal);
+  }
+
+  private async runAll(): Promise<void> {
     const { signal, isOneShot, jobId, stays, budget_bytes } = this.request;
     let wasQuiet = false;
-    while (!signal.aborted) {
+    while (!signal.aborted && !this.handOver.hasFailed) {
+      // Of a storage that is away, the archive at hand is enough.
+      if (this.outages.isAway) await this.handOver.done();
       const attempt = await this.outages.over(() => this.claim(), signal);
       if (attempt !== null) {
         await this.runOne(attempt);
@@ -120,13 +146,18 @@ class WorkLoop {
         continue;
       }
       if (jobId !== null) throw await noSuchJob(this.storage, jobId, budget_bytes);
+      if (isOneShot) break;
+      // It may be what is merged next.
+      if (this.handOver.isUnderWay) {
+        await this.handOver.done();
+        continue;
+      }
       // The end only when nothing was running before the claim: a job that ends leaves what can be claimed.
-      if ((wasQuiet && !stays) || isOneShot) break;
+      if (wasQuiet && !stays) break;
       wasQuiet = await this.outages.over(() => this.isQuiet(), signal);
       if (wasQuiet && !stays) continue;
       await pause(this.looks.next(wasQuiet ? LAST_IDLE_LOOK_MS : LAST_LOOK_MS), signal);
     }
-    return await this.outages.over(() => this.summary(), signal);
   }
 
   private async claim(): Promise<Attempt | null> {
@@ -171,55 +202,94 @@ class WorkLoop {
   }
 
   private async runOne(attempt: Attempt): Promise<void> {
-    const started_ms = performance.now();
-    const current = new AbortController();
-    this.current = current;
+    const stop = new AbortController();
+    const running: Running = { attempt, stop, started_ms: performance.now(), progress: null, isSilent: false };
+    this.underWay.set(attempt, running);
     this.heart.watch(attempt);
-    this.progress = null;
-    const timer = setInterval(() => this.progress !== null && this.heart.note(this.progress()), NOTE_EVERY_MS);
-    const { signal } = this.request;
+    const note = () => running.progress !== null && this.heart.note(attempt, running.progress());
+    const timer = setInterval(note, NOTE_EVERY_MS);
     try {
-      const file = await this.runAttempt(attempt, AbortSignal.any([current.signal, signal]));
-      // Also when no heartbeat arrives any more: whose the job is by then, the storage will tell.
-      await this.outages.over(() => this.storage.writeArchive(attempt, file), signal);
-      const archive = await this.outages.over(() => this.storage.completeJob(attempt), signal);
-      this.done++;
-      this.giveUp.startAnew();
-      this.orthos += archive.orthos;
-      const elapsed_ms = performance.now() - started_ms;
-      this.request.onEvent({ kind: "done", attempt, archive, elapsed_ms });
+      const file = await this.runAttempt(running);
+      await this.handOver.done();
+      this.endAfterFailure();
+      this.handOver.begin(() => this.finish(running, file));
     } catch (error) {
-      await this.settle(attempt, error, current.signal.aborted);
+      await this.settle(running, error);
     } finally {
       clearInterval(timer);
-      this.heart.rest();
     }
   }
 
-  private runAttempt(attempt: Attempt, signal: AbortSignal): Promise<string> {
-    const { threads: wanted, partsAfter_ms, budget_bytes, onEvent } = this.request;
+  /** What has ended the hand-over before ends the worker, and this attempt is given back. */
+  private endAfterFailure(): void {
+    if (this.handOver.hasFailed) throw new FoldError("interrupted", "the worker ends", "start it again");
+  }
+
+  /** From a finished archive to the end of its job. */
+  private async finish(running: Running, file: string): Promise<void> {
+    const { attempt, started_ms } = running;
+    const { signal, onEvent } = this.request;
+    try {
+      await this.outages.over(() => this.storage.writeArchive(attempt, file), signal);
+      const archive = await this.outages.over(() => this.storage.completeJob(attempt), signal);
+      this.end(attempt);
+      this.done++;
+      this.giveUp.startAnew();
+      this.orthos += archive.orthos;
+      onEvent({ kind: "done", attempt, archive, elapsed_ms: performance.now() - started_ms });
+    } catch (error) {
+      await this.settle(running, error);
+    }
+  }
+
+  private async runAttempt(running: Running): Promise<string> {
+    const { attempt, stop } = running;
+    const { threads: wanted, partsAfter_ms, budget_bytes, signal, onEvent } = this.request;
     const { threads, need_bytes } = planMemory(attempt, wanted, budget_bytes);
     onEvent({ kind: "claimed", attempt, threads, need_bytes });
     if (threads < wanted) onEvent({ kind: "smaller", attempt, threads, budget_bytes });
-    return runAttempt(attempt, {
+    if (need_bytes + HAND_OVER_BYTES > budget_bytes) await this.handOver.done();
+    this.endAfterFailure();
+    return await runAttempt(attempt, {
       storage: this.storage,
       partsAfter_ms,
       threads,
       keptThreads: this.threads,
-      signal,
+      signal: AbortSignal.any([stop.signal, signal]),
       onPlan: (plan) => onEvent({ kind: "planned", attempt, ...plan }),
       onProgress: (progress) => {
-        this.progress = progress;
+        running.progress = progress;
         onEvent({ kind: "walking", attempt, progress });
       },
     });
   }
 
-  private async settle(attempt: Attempt, error: unknown, isSilent: boolean): Promise<void> {
-    const progress = this.progress?.() ?? { share: 0, orthos: 0 };
-    const became = await this.giveUp.settle({ attempt, error, isSilent, progress });
-    if (became === "lost") this.lost++;
-    if (became === "put aside") this.failed++;
+  private async settle({ attempt, isSilent, progress }: Running, error: unknown): Promise<void> {
+    try {
+      const reached = progress?.() ?? { share: 0, orthos: 0 };
+      const became = await this.giveUp.settle({ attempt, error, isSilent, progress: reached });
+      if (became === "lost") this.lost++;
+      if (became === "put aside") this.failed++;
+    } finally {
+      this.end(attempt);
+    }
+  }
+
+  private end(attempt: Attempt): void {
+    this.underWay.delete(attempt);
+    this.heart.rest(attempt);
+  }
+
+  /** No heartbeat has arrived for long. What is handed over goes on all the same: whose the job is, the storage tells. */
+  private lose(attempt: Attempt): void {
+    const running = this.underWay.get(attempt);
+    if (running === undefined) return;
+    running.isSilent = true;
+    running.stop.abort();
+  }
+
+  private stopAll(): void {
+    for (const { stop } of this.underWay.values()) stop.abort();
   }
 
   private async summary(): Promise<WorkSummary> {

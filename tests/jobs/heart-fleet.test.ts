@@ -73,7 +73,7 @@ test("a heartbeat without an answer: the attempt counts as lost before it can be
 test("an attempt that is over while a heartbeat is under way gets no more of them, and nothing is told", async () => {
   watchFor(60_000);
   await whileTheyWait(() => {
-    heart.rest();
+    heart.rest(attempt);
     return Promise.resolve();
   });
   await until(async () => (await silence_ms()) > 50 * OFTEN_MS);

@@ -65,8 +65,9 @@ test("what is noted arrives with the next heartbeat, and is not told of the next
   const [first, second] = [await claim(storage), await claim(storage)];
   heart.watch(first);
   await beatWith(first, 0);
-  heart.note({ share: 0.5, orthos: 7 });
+  heart.note(first, { share: 0.5, orthos: 7 });
   expect((await beatWith(first, 7)).progress).toEqual({ share: 0.5, orthos: 7 });
+  heart.rest(first);
   heart.watch(second);
   const { progress } = await until(async () => {
     const job = await jobOf(second);
@@ -76,11 +77,26 @@ test("what is noted arrives with the next heartbeat, and is not told of the next
   expect(told).toEqual([]);
 });
 
+test("two attempts at once each have their heartbeats, and each is lost alone", async () => {
+  const heart = heartBeating();
+  const [first, second] = [await claim(storage), await claim(storage)];
+  heart.watch(first);
+  heart.watch(second);
+  heart.note(first, { share: 0.5, orthos: 7 });
+  heart.note(second, { share: 0.1, orthos: 3 });
+  await Promise.all([beatWith(first, 7), beatWith(second, 3)]);
+  await storage.cancelJob(first.id);
+  await until(() => (told.length > 0 ? true : null));
+  heart.note(second, { share: 0.2, orthos: 4 });
+  await beatWith(second, 4);
+  expect(told).toEqual([`lost ${first.name}`]);
+});
+
 test("a job that was taken away is lost, once; nothing is told of attempts that are over", async () => {
   const heart = heartBeating();
   const [first, second] = [await claim(storage), await claim(storage)];
   heart.watch(first);
-  heart.rest();
+  heart.rest(first);
   await storage.cancelJob(first.id);
   heart.watch(second);
   await beatWith(second, 0);
@@ -97,8 +113,9 @@ test("what is told of an attempt before belongs to nobody, however late it comes
   await storage.cancelJob(first.id);
   // The thread goes on meanwhile, and tells.
   Bun.sleepSync(20 * OFTEN_MS);
+  heart.rest(first);
   heart.watch(second);
-  heart.note({ share: 0.5, orthos: 7 });
+  heart.note(second, { share: 0.5, orthos: 7 });
   await beatWith(second, 7);
   expect(told).toEqual([]);
 });
@@ -107,6 +124,7 @@ test("an attempt that was over before its first heartbeat gets none", async () =
   const heart = heartBeating(100);
   const [first, second] = [await claim(storage), await claim(storage)];
   heart.watch(first);
+  heart.rest(first);
   heart.watch(second);
   await beatWith(second, 0);
   expect((await jobOf(first)).progress).toBeNull();
@@ -130,7 +148,7 @@ test("an attempt that is over gets no heartbeats any more", async () => {
   const attempt = await claim(storage);
   heart.watch(attempt);
   await beatWith(attempt, 0);
-  heart.rest();
+  heart.rest(attempt);
   // Many times what lies between two heartbeats.
   await until(async () => ((await jobOf(attempt)).heartbeat_age_ms ?? 0) > 50 * OFTEN_MS || null);
   expect(told).toEqual([]);
@@ -150,14 +168,14 @@ test("heartbeats that do not arrive are told; after most of the grace period the
   // Longer than the patience, which is counted from the last one that arrived.
   await until(() => performance.now() - begun_ms > PATIENCE_MS || null);
   const orthos = 9;
-  heart.note({ share: 0.5, orthos });
+  heart.note(attempt, { share: 0.5, orthos });
   await beatWith(attempt, orthos);
   const heard_ms = performance.now();
   const mend = failBeats(attempt);
   await until(() => (told.length > 2 ? true : null));
   expect(told.every((line) => line.startsWith(`missed ${attempt.name}: `))).toBe(true);
   mend();
-  heart.note({ share: 0.5, orthos: orthos + 1 });
+  heart.note(attempt, { share: 0.5, orthos: orthos + 1 });
   await beatWith(attempt, orthos + 1);
   const again_ms = performance.now();
   failBeats(attempt);

@@ -135,3 +135,17 @@ test("whether it is away can be asked", async () => {
   await of.over(looking, signal);
   expect([...seen, of.isAway]).toEqual([false, true, true, false]);
 });
+
+test("while a call waits for one part of it, an answer of another does not mean that all is back", async () => {
+  const of = outages();
+  await of.over(there, signal);
+  let answers = 0;
+  const waiting = afterFailures(3, there);
+  await of.over(async () => {
+    // Another call, while this one is tried again.
+    if (of.isAway) answers += (await of.over(there, signal)) === "there" ? 1 : 0;
+    return waiting();
+  }, signal);
+  expect(answers).toBe(3);
+  expect(told).toEqual(["away: it is away", "back after 7 s"]);
+});
