@@ -1,8 +1,9 @@
 // How many small texts a second workers fold, and what working side by side costs, as JSON:
 //   bun scripts/bench/jobs.ts FOLD BOOK [TEXTS] [CHARACTERS] [RUNS]
 // FOLD is the executable, BOOK a text that is cut into TEXTS (1000) pieces of CHARACTERS (2000), again from its beginning
-// when it ends. `alone` is `fold run` on the same texts in one process on one thread: the same archives without jobs;
-// `against_alone` is the median of RUNS (3), each of which is compared with the run before it.
+// when it ends. `apart` is as many `fold run` at once as there are workers, each on its share of the same texts and on one
+// thread: the same archives without jobs. `against_apart` is the median of RUNS (3) of workers' speed against that, the
+// one first and then the other in turn.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,10 +26,11 @@ function cut(): string[] {
 
 const pieces = cut();
 
-function writeTexts(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+function writeTexts(folder: string, isWanted: (number: number) => boolean): void {
   mkdirSync(folder, { recursive: true });
-  for (const [number, text] of pieces.entries()) writeFileSync(join(folder, `${number}.txt`), text);
+  for (const [number, text] of pieces.entries()) {
+    if (isWanted(number)) writeFileSync(join(folder, `${number}.txt`), text);
+  }
 }
 
 async function timeOf(...commands: readonly string[][]): Promise<number> {
@@ -43,39 +45,49 @@ async function timeOf(...commands: readonly string[][]): Promise<number> {
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 const folder = mkdtempSync(join(tmpdir(), "fold-jobs-"));
-const times = new Map<string, number[]>();
-const note = (what: string, time_ms: number) => times.set(what, [...(times.get(what) ?? []), time_ms]);
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+/** Processes that know nothing of each other, each with its share of the texts. */
+async function apart(processes: number): Promise<number> {
+  const place = join(folder, "apart");
+  const share = (i: number) => join(place, `${i}`);
+  for (const i of upTo(processes)) writeTexts(share(i), (number) => number % processes === i);
+  const commands = upTo(processes).map((i) => ["run", share(i), "--threads", "1", "--out", join(place, `out-${i}`)]);
+  const time_ms = await timeOf(...commands);
+  rmSync(place, { recursive: true });
+  return time_ms;
+}
+
+/** Workers that share a state directory. */
+async function together(processes: number): Promise<number> {
+  const place = join(folder, "state");
+  writeTexts(join(place, "input"), () => true);
+  const time_ms = await timeOf(...upTo(processes).map(() => ["work", "--threads", "1", "--state-dir", place]));
+  rmSync(place, { recursive: true });
+  return time_ms;
+}
+
+const rates: object[] = [];
 try {
-  for (let run = 0; run < Number(runs); run++) {
-    writeTexts(join(folder, "texts"));
-    rmSync(join(folder, "out"), { recursive: true, force: true });
-    note("alone", await timeOf(["run", join(folder, "texts"), "--threads", "1", "--out", join(folder, "out")]));
-    for (const processes of PROCESSES) {
-      const state = join(folder, "state");
-      rmSync(state, { recursive: true, force: true });
-      writeTexts(join(state, "input"));
-      const work = ["work", "--threads", "1", "--state-dir", state];
-      note(`${processes}`, await timeOf(...Array.from({ length: processes }, () => work)));
+  for (const processes of PROCESSES) {
+    const times = { apart: [] as number[], together: [] as number[] };
+    for (const run of upTo(Number(runs))) {
+      const ways = [
+        () => apart(processes).then((ms) => times.apart.push(ms)),
+        () => together(processes).then((ms) => times.together.push(ms)),
+      ];
+      for (const way of run % 2 === 0 ? ways : ways.toReversed()) await way();
     }
+    const time_ms = median(times.together);
+    rates.push({
+      processes,
+      apart_ms: Math.round(median(times.apart)),
+      time_ms: Math.round(time_ms),
+      jobs_per_s: Math.round((pieces.length / time_ms) * 1000),
+      against_apart: median(times.together.map((one_ms, run) => times.apart[run] / one_ms)),
+    });
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-const alone = times.get("alone") ?? [];
-const rates = PROCESSES.map((processes) => {
-  const own = times.get(`${processes}`) ?? [];
-  const time_ms = median(own);
-  return {
-    processes,
-    time_ms: Math.round(time_ms),
-    jobs_per_s: Math.round((pieces.length / time_ms) * 1000),
-    against_alone: median(own.map((one_ms, run) => alone[run] / one_ms)),
-  };
-});
-console.log(
-  JSON.stringify(
-    { texts: pieces.length, characters: Number(characters), alone_ms: Math.round(median(alone)), rates },
-    null,
-    1,
-  ),
-);
+console.log(JSON.stringify({ texts: pieces.length, characters: Number(characters), rates }, null, 1));

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, openSync, readdirSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { LogEntry } from "./work-log.ts";
 
@@ -13,6 +13,8 @@ const ENDING = ".jsonl";
  */
 export class LogFile {
   private readonly path: string;
+  /** Open from the first line to the end of the process. */
+  private file: number | null = null;
 
   constructor(folder: string, worker: string, started: Date) {
     const stamp = started.toISOString().slice(0, 19).replaceAll(":", "");
@@ -32,7 +34,8 @@ export class LogFile {
 
   add({ time, level, event, message, fields }: LogEntry): void {
     try {
-      appendFileSync(this.path, `${JSON.stringify({ time, level, event, message, ...fields })}\n`);
+      this.file ??= openSync(this.path, "a");
+      writeSync(this.file, `${JSON.stringify({ time, level, event, message, ...fields })}\n`);
     } catch {
       // See above.
     }
