@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { formatLineage, type Lineage, parseLineage } from "../archive/lineage.ts";
 import { sha256 } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
-import type { ArchiveIdentity, Durability } from "../archive/writer.ts";
+import type { ArchiveIdentity, Durability, WrittenArchive } from "../archive/writer.ts";
 import { type Corpus, corpusOfText } from "../core/corpus.ts";
 import { decodeText } from "../core/text.ts";
 import { FoldError } from "../errors.ts";
@@ -34,14 +34,13 @@ export interface RunSettings {
  * Do the work of an attempt: from a claim to a finished archive in the attempt's folder. What an attempt before it
  * has left there is gone on from.
  *
- * @returns path of the archive
  * @throws FoldError `not_utf8` or `empty` for a text that will never fold, `interrupted`, errors of disk and storage
  */
-export function runAttempt(attempt: Attempt, settings: RunSettings): Promise<string> {
+export function runAttempt(attempt: Attempt, settings: RunSettings): Promise<WrittenArchive> {
   return attempt.kind === "text" ? foldText(attempt, settings) : mergeArchives(attempt, settings);
 }
 
-async function foldText(attempt: Attempt, settings: RunSettings): Promise<string> {
+async function foldText(attempt: Attempt, settings: RunSettings): Promise<WrittenArchive> {
   const { name } = attempt;
   const { corpus, counts } = corpusOfText(decodeText(await settings.storage.readText(attempt), name));
   if (corpus.words.length === 0) {
@@ -54,7 +53,7 @@ async function foldText(attempt: Attempt, settings: RunSettings): Promise<string
   return await fold(attempt, identity, corpus, settings);
 }
 
-async function mergeArchives(attempt: Attempt, settings: RunSettings): Promise<string> {
+async function mergeArchives(attempt: Attempt, settings: RunSettings): Promise<WrittenArchive> {
   const archives: Archive[] = [];
   try {
     for (const path of await settings.storage.readArchives(attempt)) archives.push(await Archive.open(path));
@@ -65,8 +64,8 @@ async function mergeArchives(attempt: Attempt, settings: RunSettings): Promise<s
     const identity = { ...plan, name: isText ? plan.defaultName : `merged-${nameHash(plan)}` };
     if (plan.copyFrom === null) return await fold(attempt, identity, plan.corpus, settings);
     const path = archivePath(attempt);
-    await copyChunks(plan, plan.copyFrom, identity.name, path, { signal: settings.signal, durability: HANDED_OVER });
-    return path;
+    const { signal } = settings;
+    return await copyChunks(plan, plan.copyFrom, identity.name, path, { signal, durability: HANDED_OVER });
   } finally {
     for (const archive of archives) archive.close();
   }
@@ -76,9 +75,15 @@ function nameHash({ sentences, lineage }: MergePlan): string {
   return sha256(new TextEncoder().encode(`${sentences} ${lineage}`)).slice(0, HASH_DIGITS);
 }
 
-async function fold(attempt: Attempt, identity: ArchiveIdentity, corpus: Corpus, settings: RunSettings) {
+async function fold(
+  attempt: Attempt,
+  identity: ArchiveIdentity,
+  corpus: Corpus,
+  settings: RunSettings,
+): Promise<WrittenArchive> {
   const path = archivePath(attempt);
-  if (await isFinished(path, identity, corpus)) return path;
+  const finished = await finishedArchive(path, identity, corpus);
+  if (finished !== null) return finished;
   const { storage, partsAfter_ms, threads, keptThreads, signal, onPlan, onProgress } = settings;
   const key = foldKey({ corpus, options: identity.options });
   const parts = storage.keepsFolders
@@ -87,7 +92,7 @@ async function fold(attempt: Attempt, identity: ArchiveIdentity, corpus: Corpus,
   await parts?.fetch();
   let isDone = false;
   try {
-    await foldCorpus({
+    const { archive } = await foldCorpus({
       ...identity,
       corpus,
       threads,
@@ -101,23 +106,30 @@ async function fold(attempt: Attempt, identity: ArchiveIdentity, corpus: Corpus,
       onPart: (file) => parts?.put(file),
     });
     isDone = true;
+    // One was asked for.
+    return archive as WrittenArchive;
   } finally {
     await parts?.end(isDone);
   }
-  return path;
 }
 
 /**
- * Whether an attempt before this one had come to its end but for handing over. Its archive is decoded to the last byte:
- * a power cut may have left it with holes.
+ * The archive of an attempt before this one that had come to its end but for handing over; null where there is none. It
+ * is decoded to the last byte: a power cut may have left it with holes.
  */
-async function isFinished(path: string, identity: ArchiveIdentity, corpus: Corpus): Promise<boolean> {
+async function finishedArchive(
+  path: string,
+  identity: ArchiveIdentity,
+  corpus: Corpus,
+): Promise<WrittenArchive | null> {
   const found = await findArchive(path, identity, corpus);
-  if (typeof found === "string") return false;
+  if (typeof found === "string") return null;
   try {
-    return (await found.decodedTarSha256()) === (await found.tarSha256());
+    const tarSha256 = await found.tarSha256();
+    const isWhole = (await found.decodedTarSha256()) === tarSha256;
+    return isWhole ? { path, manifest: found.manifest, bytes: found.sizeBytes, tarSha256 } : null;
   } catch (error) {
-    if (error instanceof FoldError && error.code === "corrupt") return false;
+    if (error instanceof FoldError && error.code === "corrupt") return null;
     throw error;
   } finally {
     found.close();

@@ -19,6 +19,7 @@
  * A storage that cannot be reached any more is waited for (outages.ts), also with a finished archive in hand. It never
  * counts as a failure of the job: no job is put aside because the network was away.
  */
+import type { WrittenArchive } from "../archive/writer.ts";
 import { FoldError } from "../errors.ts";
 import { createStorage } from "../storage/create-storage.ts";
 import type { Attempt, JobEntry, Storage } from "../storage/port.ts";
@@ -209,10 +210,10 @@ class WorkLoop {
     const note = () => running.progress !== null && this.heart.note(attempt, running.progress());
     const timer = setInterval(note, NOTE_EVERY_MS);
     try {
-      const file = await this.runAttempt(running);
+      const archive = await this.runAttempt(running);
       await this.handOver.done();
       this.endAfterFailure();
-      this.handOver.begin(() => this.finish(running, file));
+      this.handOver.begin(() => this.finish(running, archive));
     } catch (error) {
       await this.settle(running, error);
     } finally {
@@ -226,11 +227,11 @@ class WorkLoop {
   }
 
   /** From a finished archive to the end of its job. */
-  private async finish(running: Running, file: string): Promise<void> {
+  private async finish(running: Running, written: WrittenArchive): Promise<void> {
     const { attempt, started_ms } = running;
     const { signal, onEvent } = this.request;
     try {
-      await this.outages.over(() => this.storage.writeArchive(attempt, file), signal);
+      await this.outages.over(() => this.storage.writeArchive(attempt, written), signal);
       const archive = await this.outages.over(() => this.storage.completeJob(attempt), signal);
       this.end(attempt);
       this.done++;
@@ -242,7 +243,7 @@ class WorkLoop {
     }
   }
 
-  private async runAttempt(running: Running): Promise<string> {
+  private async runAttempt(running: Running): Promise<WrittenArchive> {
     const { attempt, stop } = running;
     const { threads: wanted, partsAfter_ms, budget_bytes, signal, onEvent } = this.request;
     const { threads, need_bytes } = planMemory(attempt, wanted, budget_bytes);

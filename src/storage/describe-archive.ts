@@ -1,6 +1,8 @@
+import { statSync } from "node:fs";
 import { archiveName } from "../archive/archive-name.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
+import type { WrittenArchive } from "../archive/writer.ts";
 import { FoldError } from "../errors.ts";
 import { pathOfName } from "./names.ts";
 import type { ArchiveEntry } from "./port.ts";
@@ -27,7 +29,7 @@ export function entryOf(manifest: Manifest, size_bytes: number, tar_sha256: stri
 }
 
 /**
- * The same of a file that somebody has just made or fetched: one that is missing is as bad as one that is damaged.
+ * The same of a file that somebody has just fetched: one that is missing is as bad as one that is damaged.
  *
  * @throws FoldError `corrupt` or `unreadable`
  */
@@ -41,14 +43,13 @@ export async function describeWhole(file: string): Promise<ArchiveEntry> {
 }
 
 /**
- * The same of a file that is about to be handed over, and decoded to its last byte.
+ * What an archive is that somebody has just written. Of its file no more is looked at than its size.
  *
- * @throws FoldError `corrupt` or `unreadable`
+ * @throws FoldError `corrupt` where no such file is
  */
-export async function describeDecoded(file: string): Promise<ArchiveEntry> {
-  const entry = await describeWhole(file);
-  await checkDecoded(file, entry);
-  return entry;
+export function describeWritten({ path, manifest, bytes, tarSha256 }: WrittenArchive): ArchiveEntry {
+  if (statSync(path, { throwIfNoEntry: false })?.size !== bytes) throw noArchive(path);
+  return entryOf(manifest, bytes, tarSha256);
 }
 
 /**

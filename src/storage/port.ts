@@ -1,4 +1,5 @@
 import type { FoldOptions } from "../archive/manifest.ts";
+import type { WrittenArchive } from "../archive/writer.ts";
 
 /** An answer at once or later: a backend on a local disk has no reason to wait. Errors are thrown or rejected likewise. */
 export type Answer<T> = T | Promise<T>;
@@ -65,12 +66,12 @@ export interface Storage {
   readArchives(attempt: Attempt): Answer<string[]>;
 
   /**
-   * Hand over the finished archive file of an attempt: safe when this returns, published by completeJob. The next
-   * attempt hands over its own.
+   * Hand over the finished archive of an attempt: safe when this returns, published by completeJob. The next attempt
+   * hands over its own.
    *
-   * @param file a whole archive in `attempt.folder`; it may be moved away
+   * @param archive a whole archive in `attempt.folder`; its file may be moved away
    */
-  writeArchive(attempt: Attempt, file: string): Answer<void>;
+  writeArchive(attempt: Attempt, archive: WrittenArchive): Answer<void>;
 
   /**
    * Make a published archive readable as a tar.zst file on this machine.

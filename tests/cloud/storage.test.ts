@@ -100,13 +100,13 @@ test("an archive that describes itself and cannot be decoded to its end is not t
   const storage = place.open();
   const attempt = await claim(storage);
   const file = join(attempt.folder, "result.tar.zst");
-  writeTinyArchive(file, "book", '"book"', "all the readers. his case of.");
+  const archive = writeTinyArchive(file, "book", '"book"', "all the readers. his case of.");
   const whole = await Bun.file(file).bytes();
   // What is in front is the interner, which no description reads.
   const damaged = whole.findIndex((byte, at) => at > 100 && byte > 0);
   await Bun.write(file, whole.with(damaged, whole[damaged] ^ 1));
   expect((await describeArchive(file)).name).toBe("book");
-  expect(await codeOf(() => storage.writeArchive(attempt, file))).toBe("corrupt");
+  expect(await codeOf(() => storage.writeArchive(attempt, archive))).toBe("corrupt");
   expect(await keysOf(place.cloud.results)).toEqual([]);
   expect(await codeOf(async () => void (await storage.completeJob(attempt)))).toBe("failed");
 });

@@ -114,14 +114,17 @@ test("a job that is taken away while it is handed over is lost, and the others g
 });
 
 test("who is stopped hands over what is finished, and gives the other back", async () => {
-  const worker = workerOn(place);
+  const worker = workerOn(place, {
+    onEvent: (event) => event.kind === "claimed" && event.attempt.name === "b" && worker.stop(),
+  });
   beforeWriting(async (name) => {
-    if (name !== "a") return;
-    await until(() => toldOf(worker, "b").length > 0);
-    worker.stop();
+    if (name === "a") await until(() => toldOf(worker, "b").length > 0);
   });
   expect(await work(worker.request)).toMatchObject({ done: 1, failed: 0, lost: 0 });
-  expect(toldOf(worker, "a", "c")).toEqual(["claimed a", "done a"]);
+  expect([toldOf(worker, "a"), toldOf(worker, "b")]).toEqual([
+    ["claimed a", "done a"],
+    ["claimed b", "returned b"],
+  ]);
   expect((await place.open().listJobs()).map(({ name, state }) => `${name} ${state}`).sort()).toEqual([
     "b waiting",
     "c waiting",

@@ -303,7 +303,7 @@ describe("limits", () => {
         expect(exit).toBe(1);
         expect(stderr).toMatch(/no space left on the device after \d+ kB; about \d+ kB are needed/);
         const [job] = readdirSync(join(state, "in_process"));
-        expect(readdirSync(join(state, "in_process", job)).sort()).toEqual(["job.json", "origin", "source.txt"]);
+        expect(readdirSync(join(state, "in_process", job)).sort()).toEqual(["job.json", "source.txt"]);
         expect(await statusOf(state)).toMatchObject({ waiting: 1, failed: 0 });
         resizeDisk(state, 16_384);
         expect((await call(["work", ...DEEP, "--quiet", "--state-dir", state])).exit).toBe(0);

@@ -1,5 +1,5 @@
 // Every call of the port that names an attempt.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Attempt, Storage } from "../../src/storage/port.ts";
 import { failure, writeTinyArchive } from "./place.ts";
@@ -14,6 +14,11 @@ export function callsOf(
   attempt: Attempt,
   folder: string = attempt.folder,
 ): Readonly<Record<string, () => unknown>> {
+  const late = () => {
+    // It may be a folder that is lost: whoever goes by paths makes it anew without knowing.
+    mkdirSync(folder, { recursive: true });
+    return writeTinyArchive(join(folder, "late.tar.zst"), attempt.name, '"late"', "late words.\n");
+  };
   return {
     heartbeat: () => storage.heartbeat(attempt, { share: 0.9, orthos: 99 }),
     readText: () => storage.readText(attempt),
@@ -21,15 +26,12 @@ export function callsOf(
     spillChunk: () => storage.spillChunk(attempt, "late", new Uint8Array([9])),
     readChunk: () => storage.readChunk(attempt, "part-0"),
     listChunks: () => storage.listChunks(attempt),
-    writeArchive: () => {
-      const file = join(folder, "late.tar.zst");
-      // It may be a folder that is lost: whoever goes by paths makes it anew without knowing.
-      mkdirSync(folder, { recursive: true });
-      writeTinyArchive(file, attempt.name, '"late"', "late words.\n");
-      return storage.writeArchive(attempt, file);
+    writeArchive: () => storage.writeArchive(attempt, late()),
+    "writeArchive of a file that went with the folder": () => {
+      const archive = late();
+      rmSync(archive.path);
+      return storage.writeArchive(attempt, archive);
     },
-    "writeArchive of a file that went with the folder": () =>
-      storage.writeArchive(attempt, join(attempt.folder, "gone.tar.zst")),
     completeJob: () => storage.completeJob(attempt),
     "abandonJob with its work": () => storage.abandonJob(attempt, true),
     "abandonJob without its work": () => storage.abandonJob(attempt, false),

@@ -2,8 +2,10 @@
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { WrittenArchive } from "../../src/archive/writer.ts";
 import { FoldError } from "../../src/errors.ts";
-import { describeDecoded, describeWhole } from "../../src/storage/describe-archive.ts";
+import { checkDecoded, describeWhole, describeWritten } from "../../src/storage/describe-archive.ts";
+import type { ArchiveEntry } from "../../src/storage/port.ts";
 import { foldText } from "../support/folds.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -15,6 +17,13 @@ const { archive } = await foldText("all the readers. his case of. all his. the c
   options,
 });
 const written = await Bun.file(path).bytes();
+
+/** As a storage does before it counts on an archive that was handed over. */
+async function describeDecoded(file: string): Promise<ArchiveEntry> {
+  const entry = describeWritten({ ...(archive as WrittenArchive), path: file });
+  await checkDecoded(file, entry);
+  return entry;
+}
 
 test("a whole archive is described", async () => {
   expect(await describeDecoded(path)).toEqual(await describeWhole(path));
@@ -36,7 +45,11 @@ test("one with any bit of its content flipped is refused", async () => {
   expect(unseenByTail).toBeGreaterThan(100);
 });
 
-test("a file that is not there is no archive", async () => {
-  const error = await describeDecoded(join(folder, "none")).catch((thrown) => thrown);
-  expect(error).toMatchObject({ code: "corrupt" });
+test("a file that is not there, or of another size, is no archive", async () => {
+  const longer = join(folder, "longer");
+  writeFileSync(longer, Buffer.concat([written, Buffer.from("x")]));
+  for (const file of [join(folder, "none"), longer]) {
+    const error = await describeDecoded(file).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: "corrupt" });
+  }
 });

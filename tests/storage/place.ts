@@ -87,7 +87,7 @@ export function writeTinyArchive(path: string, name: string, lineage: string, te
   const { corpus, counts } = corpusOfText(text);
   const writer = new ArchiveWriter(path, { name, lineage, sources: [{ name, ...counts }], options }, corpus);
   try {
-    writer.finish();
+    return writer.finish();
   } finally {
     writer.discard();
   }
@@ -99,12 +99,12 @@ export async function handOver(storage: Storage, attempt: Attempt, options = usu
   if (attempt.kind === "text") {
     const text = new TextDecoder().decode(await storage.readText(attempt));
     const lineage = formatLineage({ kind: "text", name: attempt.name });
-    writeTinyArchive(file, attempt.name, lineage, text, options);
+    await storage.writeArchive(attempt, writeTinyArchive(file, attempt.name, lineage, text, options));
   } else {
     const { lineage, text } = await join2(await storage.readArchives(attempt));
-    writeTinyArchive(file, `merge-of-${attempt.archives.length}`, lineage, text, options);
+    const name = `merge-of-${attempt.archives.length}`;
+    await storage.writeArchive(attempt, writeTinyArchive(file, name, lineage, text, options));
   }
-  await storage.writeArchive(attempt, file);
 }
 
 /** Do the work of a job to its end. */

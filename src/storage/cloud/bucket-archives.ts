@@ -1,9 +1,10 @@
 import { rename, rm } from "node:fs/promises";
+import type { WrittenArchive } from "../../archive/writer.ts";
 import type { ArchiveRow } from "../../db/rows.ts";
 import { FoldError } from "../../errors.ts";
 import type { Bucket } from "../../s3/bucket.ts";
 import type { Cache } from "../../s3/cache.ts";
-import { checkDecoded, describeWhole } from "../describe-archive.ts";
+import { checkDecoded, describeWhole, describeWritten } from "../describe-archive.ts";
 import { fetchedInterner } from "../fetched-interner.ts";
 import type { ArchiveEntry } from "../port.ts";
 import { newArchiveKey } from "./keys.ts";
@@ -37,8 +38,9 @@ export class BucketArchives {
    *
    * @throws FoldError `corrupt` for what is no whole archive
    */
-  async upload(file: string): Promise<Uploaded> {
-    const entry = await describeWhole(file);
+  async upload(archive: WrittenArchive): Promise<Uploaded> {
+    const { path: file } = archive;
+    const entry = describeWritten(archive);
     const key = newArchiveKey();
     const metadata = { "fold-tar-sha256": entry.tar_sha256 };
     const decoding = checkDecoded(file, entry);

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { WrittenArchive } from "../../archive/writer.ts";
 import { abandonJob } from "../../db/abandon-job.ts";
 import { cancelJob } from "../../db/cancel-job.ts";
 import { claimJob } from "../../db/claim-job.ts";
@@ -188,10 +189,10 @@ export class CloudStorage implements Storage {
     return paths;
   }
 
-  async writeArchive(attempt: Attempt, file: string): Promise<void> {
+  async writeArchive(attempt: Attempt, archive: WrittenArchive): Promise<void> {
     await this.check(await this.cloud.database(), attempt);
     const earlier = this.written.get(attempt);
-    this.written.set(attempt, await this.archives.upload(file));
+    this.written.set(attempt, await this.archives.upload(archive));
     if (earlier !== undefined) await this.archives.remove([earlier.key]);
   }
 

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { WrittenArchive } from "../../archive/writer.ts";
 import { FoldError, fromSystemError } from "../../errors.ts";
 import { TAKEN_ENDING } from "../../store/layout.ts";
 import { checkChunkName } from "../chunk-name.ts";
@@ -119,8 +120,8 @@ export class LocalStorage implements Storage {
     asOwner(attempt, () => writeHeartbeat(attempt.folder, beat));
   }
 
-  async writeArchive(attempt: Attempt, file: string): Promise<void> {
-    this.written.set(attempt, await keepArchive(attempt, file, this.shelf, this.whole_below_bytes));
+  async writeArchive(attempt: Attempt, archive: WrittenArchive): Promise<void> {
+    this.written.set(attempt, await keepArchive(attempt, archive, this.shelf.store, this.whole_below_bytes));
   }
 
   completeJob(attempt: Attempt): Answer<ArchiveEntry> {

@@ -1,11 +1,14 @@
+import type { WrittenArchive } from "../../archive/writer.ts";
 import { FoldError } from "../../errors.ts";
 import { TAKEN_ENDING } from "../../store/layout.ts";
+import type { Store } from "../../store/store.ts";
 import { WHOLE_ENDING } from "../../store/stored-archive.ts";
+import { describeWritten } from "../describe-archive.ts";
 import type { ArchiveEntry, Attempt } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
 import { move, moveQuickly, remove, seeToDisk } from "./files.ts";
 import { keptAt, resultBase } from "./kept.ts";
-import { asOwner, isOwned, lost, whileOwner } from "./ownership.ts";
+import { asOwner, lost, whileOwner } from "./ownership.ts";
 import { shelve } from "./shelving.ts";
 import type { SpareFolder } from "./spare-folder.ts";
 
@@ -29,16 +32,12 @@ import type { SpareFolder } from "./spare-folder.ts";
  */
 export async function keepArchive(
   attempt: Attempt,
-  file: string,
-  shelf: ArchiveShelf,
+  archive: WrittenArchive,
+  store: Store,
   whole_below_bytes: number,
 ): Promise<ArchiveEntry> {
-  const entry = await shelf.describe(file);
-  // A file inside a folder that is lost is gone with it.
-  if (!isOwned(attempt.folder)) throw lost(attempt.id);
-  if (entry === null) {
-    throw new FoldError("corrupt", `${file} is no whole archive`, "this is a mistake in fold: please report it");
-  }
+  const { path: file } = archive;
+  const entry = asOwner(attempt, () => describeWritten(archive));
   const base = resultBase(attempt.folder);
   if (entry.size_bytes < whole_below_bytes) {
     const whole = `${base}${WHOLE_ENDING}`;
@@ -48,7 +47,7 @@ export async function keepArchive(
     });
     return entry;
   }
-  await whileOwner(attempt, () => shelf.store.addTo(file, entry.name, (publish) => publish(`${base}${TAKEN_ENDING}`)));
+  await whileOwner(attempt, () => store.addTo(file, entry.name, (publish) => publish(`${base}${TAKEN_ENDING}`)));
   asOwner(attempt, () => remove(file));
   return entry;
 }

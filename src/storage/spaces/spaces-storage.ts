@@ -1,9 +1,10 @@
 import { join } from "node:path";
+import type { WrittenArchive } from "../../archive/writer.ts";
 import { FoldError } from "../../errors.ts";
 import { Bucket } from "../../s3/bucket.ts";
 import { Cache } from "../../s3/cache.ts";
 import { Connection, type S3Options } from "../../s3/connection.ts";
-import { describeDecoded } from "../describe-archive.ts";
+import { checkDecoded, describeWritten } from "../describe-archive.ts";
 import { mayBeThere } from "../may-be-there.ts";
 import type { ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
@@ -154,9 +155,12 @@ export class SpacesStorage implements Storage {
     return [];
   }
 
-  async writeArchive(attempt: Attempt, file: string): Promise<void> {
+  async writeArchive(attempt: Attempt, archive: WrittenArchive): Promise<void> {
     await this.check(attempt);
-    this.written.set(attempt, { file, entry: await describeDecoded(file) });
+    const { path: file } = archive;
+    const entry = describeWritten(archive);
+    await checkDecoded(file, entry);
+    this.written.set(attempt, { file, entry });
   }
 
   openArchive(name: string, folder: string): Promise<string> {

@@ -1,7 +1,18 @@
 import { expect } from "bun:test";
 import { join } from "node:path";
 import { Archive } from "../../../src/archive/reader.ts";
-import { type Case, claim, codeOf, failure, finish, GRACE_MS, handOver, textsIn, wanted } from "../place.ts";
+import {
+  type Case,
+  claim,
+  codeOf,
+  failure,
+  finish,
+  GRACE_MS,
+  handOver,
+  textsIn,
+  wanted,
+  writeTinyArchive,
+} from "../place.ts";
 
 const text = "one two three. four five six.\n";
 
@@ -90,10 +101,11 @@ export const completionCases: readonly Case[] = [
       await place.putText("book", text);
       const storage = place.open();
       const attempt = await claim(storage);
-      const file = join(attempt.folder, "half.tar.zst");
-      await Bun.write(file, "half");
-      expect(await codeOf(() => storage.writeArchive(attempt, file))).toBe("corrupt");
-      expect(await codeOf(() => storage.writeArchive(attempt, join(attempt.folder, "none.tar.zst")))).toBe("corrupt");
+      const archive = writeTinyArchive(join(attempt.folder, "half.tar.zst"), "book", '"book"', text);
+      await Bun.write(archive.path, "half");
+      expect(await codeOf(() => storage.writeArchive(attempt, archive))).toBe("corrupt");
+      const path = join(attempt.folder, "none.tar.zst");
+      expect(await codeOf(() => storage.writeArchive(attempt, { ...archive, path }))).toBe("corrupt");
       expect(await codeOf(() => storage.completeJob(attempt))).toBe("failed");
       await finish(storage, attempt);
     },

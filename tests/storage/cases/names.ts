@@ -140,8 +140,8 @@ export const nameCases: readonly Case[] = [
       const storage = place.open();
       const attempt = await claim(storage);
       const file = join(attempt.folder, "evil.tar.zst");
-      writeTinyArchive(file, "../../../scratch/evil", '"evil"', "one two three.\n");
-      await storage.writeArchive(attempt, file);
+      const archive = writeTinyArchive(file, "../../../scratch/evil", '"evil"', "one two three.\n");
+      await storage.writeArchive(attempt, archive);
       const { name } = await storage.completeJob(attempt);
       expect((await place.open().listArchives()).map((entry) => entry.name)).toEqual([name]);
       expect(await Bun.file(join(place.scratch, "evil.tar.zst")).exists()).toBe(false);
