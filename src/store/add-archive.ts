@@ -21,8 +21,10 @@ const LEAST_BYTES = 64 << 10;
 
 /** So many members are read before they are needed. */
 const AHEAD = 8;
-/** Of fewer members a thread takes longer to start than it saves. */
-const LEAST_FOR_THREAD = 16;
+/** Of fewer members threads take longer to start than they save. */
+const LEAST_FOR_THREADS = 16;
+/** Reading takes twice as long as storing: it unpacks, and hashes what was packed and what is unpacked. */
+const THREADS = 2;
 
 /**
  * Store a tar.zst file of fold's own, each member's compressed frame an object: chunks that archives share are the
@@ -69,27 +71,27 @@ export async function addArchive(path: string, name: string, adding: Adding, pau
   }
 }
 
-/** All members in order, read ahead on another thread where there are so many that it pays. */
+/** All members in order, read ahead on other threads where there are so many that it pays. */
 async function* readAll(
   file: number,
   path: string,
   bodies: readonly PlacedFrame[],
 ): AsyncGenerator<readonly [number, ReadFrame]> {
-  if (bodies.length < LEAST_FOR_THREAD) {
+  if (bodies.length < LEAST_FOR_THREADS) {
     for (const [number, body] of bodies.entries()) yield [number, readFrame(file, path, body)];
     return;
   }
-  const reader = new MemberReader(file, path);
+  const readers = Array.from({ length: THREADS }, () => new MemberReader(file, path));
   try {
     const ahead: Promise<ReadFrame>[] = [];
     for (let number = 0; number < bodies.length; number++) {
-      while (ahead.length < AHEAD && number + ahead.length < bodies.length) {
-        ahead.push(reader.read(bodies[number + ahead.length]));
+      for (let next = number + ahead.length; ahead.length < AHEAD && next < bodies.length; next++) {
+        ahead.push(readers[next % THREADS].read(bodies[next]));
       }
       yield [number, await (ahead.shift() as Promise<ReadFrame>)];
     }
   } finally {
-    reader.close();
+    for (const reader of readers) reader.close();
   }
 }
 

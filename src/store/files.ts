@@ -172,7 +172,7 @@ export function namesIn(folder: string): string[] {
 /** What the disk says of a file; null where there is none. */
 export function statOf(path: string): Stats | null {
   try {
-    return statSync(path);
+    return statSync(path, { throwIfNoEntry: false }) ?? null;
   } catch (error) {
     if (isMissing(error)) return null;
     throw fromSystemError(error, "read the file", path);

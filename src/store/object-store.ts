@@ -145,11 +145,12 @@ export class ObjectStore {
     const path = this.path(object);
     for (let look = 1; look <= MAX_LOOKS; look++) {
       try {
-        return act(path);
+        // Looked at first: of new objects most are not there, and an error takes longer to make than to avoid.
+        if (statOf(path) !== null) return act(path);
       } catch (error) {
         if (!isMissing(error)) throw fromSystemError(error, "read the object", path);
       }
-      const runs = namesIn(this.trashFolder);
+      const runs = statOf(this.trashFolder) === null ? [] : namesIn(this.trashFolder);
       if (runs.length === 0 && look > 1) return null;
       for (const run of runs) this.putBack(object, join(this.trashFolder, run, object));
     }
