@@ -21,7 +21,7 @@ export interface Storage {
 
   /**
    * Whether an attempt finds the files of the one before it in its folder, also after a power cut. Where it does not,
-   * the worker puts aside what is finished with spillChunk while it goes on, and waits for no disk.
+   * the worker puts aside what is finished with spillChunk while it goes on.
    */
   readonly keepsFolders: boolean;
 

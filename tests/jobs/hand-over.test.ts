@@ -7,8 +7,9 @@ import { HandOver } from "../../src/jobs/hand-over.ts";
 import { work } from "../../src/jobs/worker.ts";
 import { LocalStorage } from "../../src/storage/local/local-storage.ts";
 import { LocalPlace } from "../storage/local-place.ts";
-import { textsIn } from "../storage/place.ts";
+import { textsIn, usualOptions } from "../storage/place.ts";
 import { foldErrorOf } from "../support/folds.ts";
+import { sampleText } from "../support/sample.ts";
 import { kindsOf, type TestWorker, workerOn } from "./workers.ts";
 
 const tale = "the old man sat. the young man ran. old men sat.";
@@ -114,7 +115,10 @@ test("a job that is taken away while it is handed over is lost, and the others g
 });
 
 test("who is stopped hands over what is finished, and gives the other back", async () => {
+  // In all dimensions its walk never ends.
+  await place.putText("b", sampleText);
   const worker = workerOn(place, {
+    options: { ...usualOptions, max_dims: null },
     onEvent: (event) => event.kind === "claimed" && event.attempt.name === "b" && worker.stop(),
   });
   beforeWriting(async (name) => {
