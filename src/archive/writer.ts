@@ -58,6 +58,7 @@ export interface WrittenArchive {
 export class ArchiveWriter {
   private readonly temporary: string;
   private file: number;
+  private isFinished = false;
   private readonly tarHash = new Bun.CryptoHasher("sha256");
   private readonly frames: FrameSize[] = [];
   /** Zero bytes that belong behind the last member. */
@@ -122,6 +123,7 @@ export class ArchiveWriter {
       closeSync(this.file);
       this.file = -1;
       renameSync(this.temporary, this.path);
+      this.isFinished = true;
       if (this.durability === "file") syncFolder(dirname(this.path));
     } catch (error) {
       throw fromSystemError(error, "write the archive", this.path);
@@ -134,7 +136,7 @@ export class ArchiveWriter {
   discard(): void {
     if (this.file >= 0) closeSync(this.file);
     this.file = -1;
-    rmSync(this.temporary, { force: true });
+    if (!this.isFinished) rmSync(this.temporary, { force: true });
   }
 
   private manifest(optimalTxt: MemberEntry): Manifest {

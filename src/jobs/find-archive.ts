@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { encodeInterner } from "../archive/interner.ts";
 import { type Manifest, sha256 } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
@@ -15,6 +16,8 @@ export async function findArchive(
   identity: ArchiveIdentity,
   corpus: Corpus,
 ): Promise<Archive | "none" | "other" | "damaged"> {
+  // Mostly there is none, and an error takes longer to make than to avoid.
+  if (!existsSync(path)) return "none";
   let archive: Archive;
   try {
     archive = await Archive.open(path);

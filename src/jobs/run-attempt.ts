@@ -85,10 +85,10 @@ async function fold(
   const finished = await finishedArchive(path, identity, corpus);
   if (finished !== null) return finished;
   const { storage, partsAfter_ms, threads, keptThreads, signal, onPlan, onProgress } = settings;
-  const key = foldKey({ corpus, options: identity.options });
+  const { options } = identity;
   const parts = storage.keepsFolders
     ? null
-    : new PartsElsewhere(storage, attempt, workFolder(path), key, partsAfter_ms);
+    : new PartsElsewhere(storage, attempt, workFolder(path), foldKey({ corpus, options }), partsAfter_ms);
   await parts?.fetch();
   let isDone = false;
   try {

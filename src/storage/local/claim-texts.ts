@@ -6,7 +6,7 @@ import { makeSubfolder, moveQuickly, remove } from "./files.ts";
 import { idOfInput, type Layout, nameOfInput, textsBelow } from "./layout.ts";
 import { attemptOf, SOURCE } from "./ownership.ts";
 import type { SpareFolder } from "./spare-folder.ts";
-import { folderPath, type JobRecord, newToken, noteOrigin, workFolders, writeFirstRecord } from "./work-folder.ts";
+import { folderPath, type JobRecord, newToken, noteOrigin, type WorkFolder, writeFirstRecord } from "./work-folder.ts";
 
 /**
  * Claims texts from input/: first a folder of one's own with the job's record (a new one, or that of the job
@@ -26,10 +26,14 @@ export class TextClaims {
     private readonly spare: SpareFolder,
   ) {}
 
-  /** Claim the next text; null when none is left. */
-  claim(wanted: JobWanted): Attempt | null {
+  /**
+   * Claim the next text; null when none is left.
+   *
+   * @param inProcess the jobs that others are at, or that were given back
+   */
+  claim(wanted: JobWanted, inProcess: readonly WorkFolder[]): Attempt | null {
+    const busy = new Set(inProcess.map(({ id }) => id));
     for (let listings = 0; listings < 2; listings++) {
-      const busy = new Set(workFolders(this.layout.inProcess).map((folder) => folder.id));
       for (let path = this.waiting.shift(); path !== undefined; path = this.waiting.shift()) {
         const attempt = this.claimText(path, wanted, busy);
         if (attempt !== null) return attempt;

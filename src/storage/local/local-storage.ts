@@ -85,15 +85,16 @@ export class LocalStorage implements Storage {
 
   async claimNextJob(wanted: JobWanted): Promise<Attempt | null> {
     this.prepare();
-    const text = this.claimFree(wanted, "text") ?? this.texts.claim(wanted);
+    const folders = workFolders(this.layout.inProcess);
+    const text = this.claimFree(folders, wanted, "text") ?? this.texts.claim(wanted, folders);
     if (text !== null || !wanted.merges) return text;
-    const merge = this.claimFree(wanted, "merge");
+    const merge = this.claimFree(folders, wanted, "merge");
     if (merge !== null || wanted.id !== undefined) return merge;
     return await claimMerge(this.layout, this.shelf, this.clock, wanted, this.putAside.refusedPairs());
   }
 
-  private claimFree(wanted: JobWanted, kind: JobRecord["kind"]): Attempt | null {
-    for (const folder of workFolders(this.layout.inProcess)) {
+  private claimFree(folders: readonly WorkFolder[], wanted: JobWanted, kind: JobRecord["kind"]): Attempt | null {
+    for (const folder of folders) {
       if (folder.state !== "free" || (wanted.id !== undefined && wanted.id !== folder.id)) continue;
       const record = readRecord(folder.path);
       if (record === null || record.kind !== kind || record.size_bytes > (wanted.most_bytes?.[kind] ?? Infinity))
@@ -265,7 +266,7 @@ export class LocalStorage implements Storage {
       if (record !== null && (await this.setAside(folder.path, record, CANCELLED))) return;
     }
     this.prepare();
-    const attempt = this.texts.claim({ ...anyJob, id });
+    const attempt = this.texts.claim({ ...anyJob, id }, workFolders(this.layout.inProcess));
     const record = attempt === null ? null : readRecord(attempt.folder);
     if (attempt === null || record === null) throw unknownJob(id, "waiting or running");
     await this.putAside.put(attempt.folder, { ...record, worker: null }, CANCELLED);
