@@ -26,34 +26,17 @@ interface Watched {
   timer: ReturnType<typeof setTimeout> | null;
 }
 
-/** Sends the heartbeats of a worker's attempts, from a thread of its own. */
+/** Sends the heartbeats of a worker's attempts, from a thread of its own that is started when there is one to send. */
 export class Heart {
-  private readonly thread = startThread("jobs/heartbeat-worker");
+  private thread: Worker | null = null;
   /** By the folders of the attempts. */
   private readonly watched = new Map<string, Watched>();
 
   constructor(
-    storage: StorageConfig,
+    private readonly storage: StorageConfig,
     private readonly interval_ms: number,
-    events: HeartEvents,
-  ) {
-    this.thread.onmessage = ({ data }: MessageEvent<HeartReport>) => {
-      const attempt = this.watched.get(data.folder)?.attempt;
-      // What is told of an attempt that is over does not matter any more.
-      if (attempt === undefined) return;
-      if (data.kind === "lost") events.onLost(attempt);
-      else events.onMissed(attempt, data.message);
-    };
-    // Without it jobs would be given away in the middle; better they stop now.
-    this.thread.onerror = (event) => {
-      for (const { attempt } of this.watched.values()) {
-        events.onMissed(attempt, event.message);
-        events.onLost(attempt);
-      }
-    };
-    this.thread.unref();
-    this.tell({ kind: "start", storage, interval_ms });
-  }
+    private readonly events: HeartEvents,
+  ) {}
 
   /** Begin with an attempt that was just claimed. */
   watch(attempt: Attempt): void {
@@ -83,15 +66,43 @@ export class Heart {
     if (one === undefined) return;
     this.watched.delete(folder);
     if (one.timer !== null) clearTimeout(one.timer);
-    else this.tell({ kind: "rest", folder });
+    else this.thread?.postMessage({ kind: "rest", folder } satisfies HeartOrder);
   }
 
   close(): void {
     for (const { attempt } of [...this.watched.values()]) this.rest(attempt);
-    this.thread.terminate();
+    this.thread?.terminate();
   }
 
   private tell(order: HeartOrder): void {
+    this.thread ??= this.start();
     this.thread.postMessage(order);
+  }
+
+  private start(): Worker {
+    const { storage, interval_ms } = this;
+    const thread = startThread("jobs/heartbeat-worker");
+    thread.onmessage = ({ data }: MessageEvent<HeartReport>) => this.hear(data);
+    thread.onerror = ({ message }) => this.loseAll(message);
+    thread.unref();
+    thread.postMessage({ kind: "start", storage, interval_ms } satisfies HeartOrder);
+    return thread;
+  }
+
+  private hear(report: HeartReport): void {
+    const attempt = this.watched.get(report.folder)?.attempt;
+    // What is told of an attempt that is over does not matter any more.
+    if (attempt === undefined) return;
+    if (report.kind === "lost") this.events.onLost(attempt);
+    else this.events.onMissed(attempt, report.message);
+  }
+
+  /** The thread has ended. Without it jobs would be given away in the middle; better they stop now. */
+  private loseAll(message: string): void {
+    this.thread = null;
+    for (const { attempt } of this.watched.values()) {
+      this.events.onMissed(attempt, message);
+      this.events.onLost(attempt);
+    }
   }
 }

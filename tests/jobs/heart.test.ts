@@ -130,17 +130,23 @@ test("an attempt that was over before its first heartbeat gets none", async () =
   expect((await jobOf(first)).progress).toBeNull();
 });
 
-test("should the thread itself end, the attempt counts as lost", async () => {
+test("should the thread itself end, the attempt counts as lost, and the next has another thread", async () => {
   const heart = heartBeating();
   const attempt = await claim(storage);
   heart.watch(attempt);
-  const { thread } = heart as unknown as { readonly thread: Worker };
+  const inside = heart as unknown as { readonly thread: Worker | null };
+  const thread = await until(() => inside.thread);
   thread.postMessage(null);
   await until(() => (told.length > 1 ? true : null));
   expect(told.map((line) => line.slice(0, "missed a".length))).toEqual([
     `missed ${attempt.name}`,
     `lost ${attempt.name}`,
   ]);
+  // The next attempt has another thread.
+  heart.rest(attempt);
+  const next = await claim(storage);
+  heart.watch(next);
+  await beatWith(next, 0);
 });
 
 test("an attempt that is over gets no heartbeats any more", async () => {
