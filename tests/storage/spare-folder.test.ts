@@ -1,6 +1,6 @@
 // The folder of a job that is over serves the next one of the same process.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { interceptChanges } from "../../src/storage/local/files.ts";
 import type { LocalStorage } from "../../src/storage/local/local-storage.ts";
@@ -72,12 +72,13 @@ test("one whose owner is gone is removed when it is old; its owner, should it on
   expect(await textsIn(storage)).toEqual(["a", "b", "c"]);
 });
 
-test("what a removal has left in the middle goes with the next", async () => {
+test("what a removal has left in the middle goes with the next, beside another of the same moment", async () => {
   const spare = await spareOf(storage);
-  renameSync(
-    join(place.folder, "in_process", spare),
-    join(place.folder, "in_process", `${spare.split("-", 2).join("-")}-old`),
-  );
+  const path = join(place.folder, "in_process", spare);
+  const other = path.replace(/[^-]+$/, "0123abcd");
+  mkdirSync(other);
+  writeFileSync(join(other, "job.json"), "{}");
+  renameSync(path, `${path}-old`);
   place.pass(GRACE_MS + 1_000);
   await place.open().reclaimStale();
   expect(inProcess()).toEqual([]);

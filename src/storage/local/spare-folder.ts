@@ -1,9 +1,11 @@
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { Clock } from "./clock.ts";
 import { moveQuickly, namesIn, overwrite, remove, removeIn } from "./files.ts";
 import { type JobRecord, newToken, RECORD } from "./work-folder.ts";
 
 const NAME = /^spare-([a-z0-9]+)-/;
+/** Behind the name of one that is being removed. */
+const OLD = "-old";
 
 /**
  * The folder of a job that is over, kept by its process for the next one: `in_process/spare-<time>-<random>`, with
@@ -55,8 +57,9 @@ export function removeOldSpares(inProcess: string, clock: Clock, old_ms: number)
   for (const name of namesIn(inProcess)) {
     const match = NAME.exec(name);
     if (match === null || clock.wall_ms() - Number.parseInt(match[1], 36) < old_ms) continue;
-    // Out of its owner's reach first, who may be about to use it.
-    const old = join(inProcess, `spare-${match[1]}-old`);
-    if (name === basename(old) || moveQuickly(join(inProcess, name), old)) remove(old);
+    const path = join(inProcess, name);
+    // Out of its owner's reach first, who may be about to use it. No two have the same new name: two may be of one moment.
+    const old = name.endsWith(OLD) ? path : `${path}${OLD}`;
+    if (old === path || moveQuickly(path, old)) remove(old);
   }
 }
