@@ -135,17 +135,23 @@ test("who is stopped hands over what is finished, and gives the other back", asy
   ]);
 });
 
-test("what leaves no memory for both is folded afterwards", async () => {
-  const worker = workerOn(place, { budget_bytes: 200e6 });
-  beforeWriting(() => {
-    for (const [number, name] of ["a", "b"].entries()) {
-      const next = ["b", "c"][number];
-      const isWalked = worker.events.some((event) => event.kind === "walking" && event.attempt.name === next);
-      const isOver = toldOf(worker, name).includes(`done ${name}`);
-      expect({ next, isEarly: isWalked && !isOver }).toEqual({ next, isEarly: false });
-    }
+test.each([
+  { budget_bytes: 200e6, isWalked: false },
+  { budget_bytes: 1e9, isWalked: true },
+])("with $budget_bytes bytes the next job is walked meanwhile: $isWalked", async ({ budget_bytes, isWalked }) => {
+  const worker = workerOn(place, { budget_bytes });
+  const seen: boolean[] = [];
+  beforeWriting(async (name) => {
+    if (name !== "a") return;
+    await until(() => toldOf(worker, "b").length > 0);
+    const begun_ms = performance.now();
+    const isBeingWalked = () => worker.events.some((event) => event.kind === "walking" && event.attempt.name === "b");
+    // Long enough for it, were it to begin.
+    await until(() => isBeingWalked() || performance.now() - begun_ms > 1_000);
+    seen.push(isBeingWalked());
   });
   expect(await work(worker.request)).toMatchObject({ done: 3 });
+  expect(seen).toEqual([isWalked]);
 });
 
 test("what is merged next may be on its way", async () => {
