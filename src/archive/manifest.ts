@@ -3,7 +3,7 @@ import { FoldError } from "../errors.ts";
 import { parseLineage } from "./lineage.ts";
 
 /** Version of the whole format, in every manifest; a reader refuses a newer one. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 export const INTERNER = "interner.bin";
 export const OPTIMAL = "optimal.txt";

@@ -1,7 +1,7 @@
 import { compareUtf8 } from "../core/compare.ts";
 import type { Corpus } from "../core/corpus.ts";
 import { sortShapes } from "../core/shapes.ts";
-import { type Chunk, decodeChunk } from "./chunk.ts";
+import { type Chunk, ChunkText, decodeChunk } from "./chunk.ts";
 import { decodeInterner } from "./interner.ts";
 import {
   type ChunkEntry,
@@ -85,13 +85,20 @@ export class Archive {
     throw damaged(this.path, "has no interner.bin");
   }
 
+  /** The text as what the chunks are read with. */
+  async text(): Promise<ChunkText> {
+    return new ChunkText(await this.corpus());
+  }
+
   /** All chunks that may hold what the filter asks for, in the order of the walk. */
   async *chunks(filter: OrthoFilter = {}): AsyncGenerator<[ChunkEntry, Chunk]> {
     const { chunks } = this.manifest;
     const wanted = chunks.filter((chunk, i) => mayMatch(chunk, filter) && mayStart(chunk, chunks[i + 1], filter));
     for await (const [entry, bytes] of this.members(wanted)) {
       const chunk = decodeChunk(bytes, entry.path);
-      if (!agrees(entry, chunk)) throw damaged(this.path, `describes ${entry.path} differently than the chunk itself`);
+      const isMixed = (chunk.words !== undefined) !== (this.manifest.format === 1);
+      if (isMixed || !agrees(entry, chunk))
+        throw damaged(this.path, `describes ${entry.path} differently than the chunk itself`);
       yield [entry, chunk];
     }
   }

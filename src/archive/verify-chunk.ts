@@ -3,7 +3,7 @@ import { compareOrthos, type Ortho } from "../core/optimal.ts";
 import { PhraseIndex } from "../core/phrase-index.ts";
 import { cellsOf, type ShapeCounts, sortShapes, volumeOf } from "../core/shapes.ts";
 import { FoldError } from "../errors.ts";
-import { type Chunk, type ChunkPlace, visitOrthos } from "./chunk.ts";
+import { type Chunk, type ChunkPlace, ChunkText, visitOrthos } from "./chunk.ts";
 import { HashSet } from "./hash-set.ts";
 import type { FoldOptions } from "./manifest.ts";
 import { damaged } from "./source.ts";
@@ -39,7 +39,9 @@ export class ChunkChecker {
   /** Orthos checked so far. */
   orthos = 0;
   private readonly index: PhraseIndex;
-  private readonly idOf: Map<string, number>;
+  private readonly text: ChunkText;
+  /** For chunks whose words are those of the text. */
+  private readonly ownIds: Int32Array;
   private found = new HashSet(0);
   /** The last shell in which each word was seen. */
   private readonly seen: Float64Array;
@@ -54,7 +56,8 @@ export class ChunkChecker {
     private readonly options: FoldOptions,
   ) {
     this.index = PhraseIndex.build(corpus);
-    this.idOf = new Map(corpus.words.map((word, id) => [word, id]));
+    this.text = new ChunkText(corpus);
+    this.ownIds = Int32Array.from(corpus.words, (_, id) => id);
     this.seen = new Float64Array(corpus.words.length);
   }
 
@@ -67,17 +70,20 @@ export class ChunkChecker {
     const problems: string[] = [];
     this.from = this.rowOf(chunk.start);
     this.until = next === null ? Infinity : this.rowOf(next);
-    const toId = Int32Array.from(chunk.words, (word) => this.idOf.get(word) ?? -1);
-    const strange = chunk.words.find((_, i) => toId[i] < 0);
-    if (strange !== undefined) return [`${name} holds the word ${JSON.stringify(strange)}, which no sentence does`];
-    if (new Set(toId).size < toId.length) problems.push(`${name} lists a word twice`);
+    let toId = this.ownIds;
+    if (chunk.words !== undefined) {
+      toId = Int32Array.from(chunk.words, this.text.numberOf);
+      const strange = chunk.words.find((_, i) => toId[i] < 0);
+      if (strange !== undefined) return [`${name} holds the word ${JSON.stringify(strange)}, which no sentence does`];
+      if (new Set(toId).size < toId.length) problems.push(`${name} lists a word twice`);
+    }
     this.found = new HashSet(Math.min(chunk.orthos, MAX_EXPECTED));
     const facts = new Map<readonly number[], ShapeFacts>();
     let [dims, shape]: [readonly number[], ShapeFacts | undefined] = [[], undefined];
     let best: Ortho | null = null;
     let [visited, bad] = [0, 0];
     try {
-      visitOrthos(chunk, name, (newDims, words, cells) => {
+      visitOrthos(chunk, name, this.text, (newDims, words, cells) => {
         if (newDims !== dims || shape === undefined) {
           dims = newDims;
           shape = facts.get(dims) ?? describeShape(dims, this.options);
@@ -118,7 +124,8 @@ export class ChunkChecker {
 
   /** The place of a row of the walk, one for each two words at the start of an ortho; NaN for unknown words. */
   private rowOf({ origin, second }: ChunkPlace): number {
-    return (this.idOf.get(origin) ?? Number.NaN) * this.corpus.words.length + (this.idOf.get(second) ?? Number.NaN);
+    const [a, b] = [this.text.numberOf(origin), this.text.numberOf(second)];
+    return a < 0 || b < 0 ? Number.NaN : a * this.corpus.words.length + b;
   }
 
   private linesRead({ lines, cells, last, nodes }: ShapeFacts): boolean {

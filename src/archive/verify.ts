@@ -260,6 +260,7 @@ class ArchiveCheck {
     const entry = manifest?.chunks[this.members - 2];
     if (manifest !== null && entry !== undefined) {
       if (!agrees(chunk, entry)) this.problem(`${path} has another head than the manifest says`);
+      if ((chunk.words !== undefined) !== (manifest.format === 1)) this.problem(`${path} is of another format`);
       if (chunk.minVolume !== manifest.options.min_volume) this.problem(`${path} was folded with another least volume`);
     }
     if (!isSampled || this.checker === null) return;

@@ -1,4 +1,4 @@
-import { type Chunk, visitOrthos } from "../archive/chunk.ts";
+import { type Chunk, type ChunkText, visitOrthos } from "../archive/chunk.ts";
 import { volumeOf } from "../core/shapes.ts";
 import type { ExportFlags } from "./archive-definitions.ts";
 import { openNamed } from "./archive-files.ts";
@@ -20,12 +20,16 @@ export async function execute({ parameters, flags }: CommandArguments<ExportFlag
       ...(flags.shape === null ? {} : { shape: flags.shape }),
       ...(flags.origin === null ? {} : { origin: flags.origin }),
     };
+    const text = await archive.text();
+    let listed: readonly string[] | null = null;
     for await (const [entry, chunk] of archive.chunks(filter)) {
-      const wanted = flags.containing.map((word) => chunk.words.indexOf(word));
-      const origin = flags.origin === null ? null : chunk.words.indexOf(flags.origin);
+      const words = text.wordsOf(chunk);
+      const wanted = flags.containing.map((word) => words.indexOf(word));
+      const origin = flags.origin === null ? null : words.indexOf(flags.origin);
       if (wanted.includes(-1) || origin === -1) continue;
-      lines.setWords(chunk.words);
-      exportChunk(chunk, entry.path, { containing: wanted, origin }, flags, lines);
+      if (words !== listed) lines.setWords(words);
+      listed = words;
+      exportChunk(chunk, entry.path, text, { containing: wanted, origin }, flags, lines);
     }
   } catch (error) {
     if (error !== ENOUGH) throw error;
@@ -40,6 +44,7 @@ export async function execute({ parameters, flags }: CommandArguments<ExportFlag
 function exportChunk(
   chunk: Chunk,
   name: string,
+  text: ChunkText,
   { containing, origin }: { containing: readonly number[]; origin: number | null },
   { shape, minVolume, limit }: ExportFlags,
   lines: LineBuffer,
@@ -49,7 +54,7 @@ function exportChunk(
   const verdicts = new Map<readonly number[], boolean>();
   let dims: readonly number[] = [];
   let isWanted = false;
-  visitOrthos(chunk, name, (newDims, words, cells) => {
+  visitOrthos(chunk, name, text, (newDims, words, cells) => {
     if (newDims !== dims) {
       dims = newDims;
       isWanted = verdicts.get(dims) ?? ((shape === null || dims.join("x") === shape) && volumeOf(dims) >= minVolume);

@@ -3,7 +3,7 @@ import { type CodeInput, type Context, corruptCode, withoutFlags } from "./code-
 import { AXES, LAST, NODE_BITS, SLICES } from "./tree-code.ts";
 
 /**
- * Receives each ortho: its dims ascending, and its words as numbers in the chunk's list, in canonical order.
+ * Receives each ortho: its dims ascending, and its words by their numbers, in canonical order.
  * Both arrays are reused: copy what is kept. `cells` says how many entries of `words` count.
  */
 export type OrthoVisitor = (dims: readonly number[], words: Int32Array, cells: number) => void;

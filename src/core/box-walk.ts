@@ -209,7 +209,7 @@ export class BoxWalk {
   private visit(child: BoxShape, start: number, isNewAxis: boolean): number {
     const { tally, writer, box } = this;
     const emitted = tally.orthos;
-    const mark = writer !== null && child.volume < tally.minVolume ? writer.mark() : null;
+    const mark = writer !== null && child.volume < tally.minVolume ? writer.length : -1;
     tally.addBox(child);
     if (tally.mayWin(child.volume, child.cells, box.words[0], box.words[1])) this.offer(child);
     if ((++this.steps & 0x3fff) === 0) this.poll();
@@ -220,7 +220,7 @@ export class BoxWalk {
     if (isNewAxis) box.axisWords.pop();
     box.cells = start;
     if (tally.orthos === emitted) {
-      if (mark !== null) writer?.rewind(mark);
+      if (writer !== null && mark >= 0) writer.length = mark;
       return -1;
     }
     writer?.flag(at, lists);
@@ -232,15 +232,15 @@ export class BoxWalk {
   }
 
   private write(writer: TreeWriter, child: BoxShape, start: number): number {
-    const { words, along, within } = this.box;
+    const { along, within } = this.box;
     const { axes, cells, layout } = child.base;
     const at = writer.length;
     for (let i = 0; i < cells; i++) {
       const cell = start + i;
       const bits = i === 0 ? NODE_BITS : 0;
       const column = layout.at[i * axes];
-      if (column > 0) writer.cell(within[0][cell - 1], within[0][cell], column, words[cell], bits);
-      else writer.cell(this.box.below(child, start, i), along[cell], child.height - 1, words[cell], bits);
+      if (column > 0) writer.cell(within[0][cell - 1], within[0][cell], bits);
+      else writer.cell(this.box.below(child, start, i), along[cell], bits);
     }
     return at;
   }

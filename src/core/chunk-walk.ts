@@ -5,7 +5,7 @@ import type { Task } from "./plan.ts";
 import type { ShapeCounts } from "./shapes.ts";
 import { type OrthoIds, Tally } from "./tally.ts";
 import { END, SECTION } from "./tree-code.ts";
-import { type TreeMark, TreeWriter } from "./tree-writer.ts";
+import { TreeWriter } from "./tree-writer.ts";
 
 /** A place in the walk: a square of a section, by the node of the section's row and the square's number in it. */
 export interface Place {
@@ -22,9 +22,8 @@ export interface WalkedChunk {
   readonly start: Place;
   readonly end: Place;
   readonly isLast: boolean;
-  /** The tree code and the words it uses in the order of their numbers; null when nothing is written. */
+  /** The tree code; null when nothing is written. */
   readonly code: Uint8Array | null;
-  readonly words: readonly number[];
 }
 
 export interface ChunkWalkOptions {
@@ -32,8 +31,10 @@ export interface ChunkWalkOptions {
   readonly maxDims: number;
   /** Orthos of less volume are neither counted nor written. */
   readonly minVolume: number;
-  /** Write the tree code. */
+  /** Write the tree code; origin words are spelled there. */
   readonly writes: boolean;
+  /** The vocabulary. */
+  readonly words: readonly string[];
   /** A chunk ends after the square with which its code grows to so many bytes. */
   readonly codeLimit: number;
   readonly poll: Poll;
@@ -53,7 +54,7 @@ export class ChunkWalk {
     private readonly options: ChunkWalkOptions,
   ) {
     this.tally = new Tally(options.minVolume);
-    this.writer = options.writes ? new TreeWriter(index, options.minVolume > 1) : null;
+    this.writer = options.writes ? new TreeWriter(index) : null;
     this.walk = new PairWalk(index, options.maxDims, this.tally, this.writer, options.poll);
   }
 
@@ -65,7 +66,7 @@ export class ChunkWalk {
   /** Walk one chunk of a task. The code in the result is valid until the next call. */
   next(task: Task, start: Place): WalkedChunk {
     this.tally.reset();
-    this.writer?.reset();
+    if (this.writer !== null) this.writer.length = 0;
     this.begun = null;
     let place = start;
     while (place.node < task.to && !this.isFull()) place = this.originBlock(task, place);
@@ -77,7 +78,6 @@ export class ChunkWalk {
       end: place,
       isLast: place.node >= task.to,
       code: this.writer === null ? null : this.writer.bytes.subarray(0, this.writer.length),
-      words: this.writer?.words ?? [],
     };
   }
 
@@ -92,15 +92,13 @@ export class ChunkWalk {
     const end = Math.min(task.to, index.first[this.origin + 1]);
     if (walk.wedges.endCount === 0) return { node: end, square: 0 };
     const before = tally.orthos;
-    const mark = writer?.mark() ?? null;
+    const mark = writer?.length ?? 0;
     if (writer !== null) this.writeEnds(writer, place.node, end);
     let at = place;
     // At least one section, and in it one square: a chunk always gets on, however long its head is.
     do at = this.section(at);
     while (at.node < end && !this.isFull());
-    if (writer !== null && mark !== null) {
-      if (tally.orthos > before || !this.takeBack(writer, mark)) writer.varint(END);
-    }
+    if (writer !== null && (tally.orthos > before || !this.takeBack(writer, mark))) writer.varint(END);
     return at;
   }
 
@@ -116,9 +114,9 @@ export class ChunkWalk {
       return next;
     }
     const before = tally.orthos;
-    const mark = writer.mark();
+    const mark = writer.length;
     writer.varint(SECTION);
-    writer.cell(this.origin, node, 1, index.word[node], 0);
+    writer.cell(this.origin, node, 0);
     writer.varint(square);
     const { square: reached, isWhole } = walk.section(
       node,
@@ -132,9 +130,9 @@ export class ChunkWalk {
   }
 
   /** Where small volumes are left out, whatever holds none of the others is not written; true when taken back. */
-  private takeBack(writer: TreeWriter, mark: TreeMark): boolean {
+  private takeBack(writer: TreeWriter, mark: number): boolean {
     if (this.options.minVolume === 1) return false;
-    writer.rewind(mark);
+    writer.length = mark;
     return true;
   }
 
@@ -166,17 +164,14 @@ export class ChunkWalk {
     const isWhole = from === index.first[origin] && to === index.first[origin + 1];
     const low = index.word[from];
     const high = index.word[to - 1];
-    writer.word(origin);
+    writer.spell(this.options.words[origin]);
     for (let end = 0; end < wedges.endCount; end++) {
       const start = wedges.from[end];
       const stop = wedges.from[end + 1];
       if (!isWhole && !meets(wedges.middle, start, stop, low, high)) continue;
       writer.varint(stop - start);
-      writer.word(wedges.ends[end]);
-      for (let at = start; at < stop; at++) {
-        const middle = wedges.middle[at];
-        writer.cell(origin, index.bigram(origin, middle), 1, middle, 0);
-      }
+      for (let at = start; at < stop; at++) writer.cell(origin, index.bigram(origin, wedges.middle[at]), 0);
+      writer.cell(wedges.middle[start], wedges.bigram[start], 0);
     }
     writer.varint(END);
   }

@@ -1,5 +1,3 @@
-import type { TreeMark } from "./tree-writer.ts";
-
 /** What one pair of rows remembers while its children are walked. */
 export interface PairLevel {
   /** Nodes of the two rows and their last words. */
@@ -23,9 +21,9 @@ export interface PairLevel {
   kindAt: number;
   groupAt: number;
   memberAt: number;
-  /** Where nothing is kept of this pair: what to go back to. */
+  /** Where nothing is kept of this pair: what to go back to; a length of the code, -1 where it is kept. */
   orthos: number;
-  mark: TreeMark | null;
+  mark: number;
   parentGroupAt: number;
   parentMemberAt: number;
 }
@@ -48,7 +46,7 @@ function newLevel(): PairLevel {
     groupAt: -1,
     memberAt: -1,
     orthos: 0,
-    mark: null,
+    mark: -1,
     parentGroupAt: -1,
     parentMemberAt: -1,
   };

@@ -174,7 +174,7 @@ export class PairWalk {
       } else if (rows > 0) {
         this.onlyTaller(square, 3, upper, e, column, rows);
       } else if (writer !== null && isKept) {
-        this.writeMember(writer, square, 2, upper, e);
+        this.writeMember(writer, square, upper);
       }
     }
     this.endGroup(square);
@@ -204,7 +204,7 @@ export class PairWalk {
     }
     if (rows > 0) this.onlyTaller(parent, n, upper, e, column, rows);
     // A leaf, as most pairs are: no level and no kind.
-    else if (writer !== null && n - 1 >= tally.minVolume) this.writeMember(writer, parent, m, upper, e);
+    else if (writer !== null && n - 1 >= tally.minVolume) this.writeMember(writer, parent, upper);
     return false;
   }
 
@@ -266,10 +266,10 @@ export class PairWalk {
     level.orthos = tally.orthos;
     if (writer === null) return;
     // Where the pair itself is not kept, it stands only if something below it does.
-    level.mark = n - 1 < tally.minVolume ? writer.mark() : null;
+    level.mark = n - 1 < tally.minVolume ? writer.length : -1;
     level.parentGroupAt = parent.groupAt;
     level.parentMemberAt = parent.memberAt;
-    this.writeMember(writer, parent, n - 1, upper, e);
+    this.writeMember(writer, parent, upper);
     level.kindAt = writer.length;
     writer.varint(0);
   }
@@ -326,8 +326,8 @@ export class PairWalk {
     if (level.rows > 0 && (m > 3 || this.pairs.isOrdered) && this.threeRows.walk(m)) kind |= SLICES;
     if (this.maxDims > 2 && this.deepen(m)) kind |= AXES;
     if (writer === null) return;
-    if (level.mark !== null && tally.orthos === level.orthos) {
-      writer.rewind(level.mark);
+    if (level.mark >= 0 && tally.orthos === level.orthos) {
+      writer.length = level.mark;
       parent.groupAt = level.parentGroupAt;
       parent.memberAt = level.parentMemberAt;
     } else if (kind === 0) {
@@ -339,11 +339,9 @@ export class PairWalk {
   }
 
   /** Write the new cells of a pair: the lower word once for all its upper words. */
-  private writeMember(writer: TreeWriter, parent: PairLevel, m: number, upper: number, e: number): void {
-    if (parent.memberAt < 0) {
-      parent.groupAt = writer.cell(parent.lower, parent.next, m, parent.nextWord, LOWER_BITS);
-    }
-    parent.memberAt = writer.cell(parent.upper, upper, m, e, UPPER_BITS);
+  private writeMember(writer: TreeWriter, parent: PairLevel, upper: number): void {
+    if (parent.memberAt < 0) parent.groupAt = writer.cell(parent.lower, parent.next, LOWER_BITS);
+    parent.memberAt = writer.cell(parent.upper, upper, UPPER_BITS);
   }
 
   private endGroup(level: PairLevel): void {

@@ -118,7 +118,7 @@ export class ThreeRows {
   private box(shape: BoxShape, m: number, row: number): number {
     const { tally, writer, thirds, pairs, boxes } = this;
     const orthos = tally.orthos;
-    const mark = writer !== null && shape.volume < tally.minVolume ? writer.mark() : null;
+    const mark = writer !== null && shape.volume < tally.minVolume ? writer.length : -1;
     tally.addBox(shape);
     if (tally.mayWin(shape.volume, shape.cells, pairs.origin, pairs.second)) this.offer(m, row);
     const at = writer === null ? 0 : this.write(writer, m, row);
@@ -130,7 +130,7 @@ export class ThreeRows {
       writer?.flag(at, lists);
     }
     if (tally.orthos !== orthos) return at;
-    if (mark !== null) writer?.rewind(mark);
+    if (writer !== null && mark >= 0) writer.length = mark;
     return -1;
   }
 
@@ -170,10 +170,10 @@ export class ThreeRows {
     const { trail, thirds } = this;
     this.trace(m, row);
     const start = trail[0];
-    const at = writer.cell(this.left, thirds.column[start], 2, thirds.word[start], NODE_BITS);
+    const at = writer.cell(this.left, thirds.column[start], NODE_BITS);
     for (let i = 1; i < m; i++) {
       const cell = trail[i];
-      writer.cell(thirds.row[trail[i - 1]], thirds.row[cell], i, thirds.word[cell], 0);
+      writer.cell(thirds.row[trail[i - 1]], thirds.row[cell], 0);
     }
     return at;
   }

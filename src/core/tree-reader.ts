@@ -1,11 +1,10 @@
 import { BoxReader, type OrthoVisitor } from "./box-reader.ts";
 import { BoxShape } from "./box-shape.ts";
-import { CodeInput, type Context, corruptCode, withoutFlags } from "./code-input.ts";
+import { CodeInput, type Context, corruptCode, type Lexicon, withoutFlags } from "./code-input.ts";
 import { AXES, END, HAS_KIND, KIND_BITS, LAST, LONGER, LOWER_BITS, SECTION, SLICES, UPPER_BITS } from "./tree-code.ts";
 
 export interface TreeReaderOptions {
-  /** How many words the chunk's list has. */
-  readonly words: number;
+  readonly lexicon: Lexicon;
   /** Orthos of less volume are only on the way to others and are not visited. */
   readonly minVolume: number;
   readonly visit: OrthoVisitor;
@@ -35,7 +34,7 @@ interface Pair {
  */
 export function readTree(code: Uint8Array, options: TreeReaderOptions): void {
   try {
-    new TreeReader(new CodeInput(code, options.words), options).read();
+    new TreeReader(new CodeInput(code, options.lexicon), options).read();
   } catch (error) {
     // Boxes are read by recursion, a slice a level: honest code stays far from the end of the stack.
     if (error instanceof RangeError) throw corruptCode("nests boxes beyond all measure");
@@ -63,16 +62,12 @@ class TreeReader {
 
   private originBlock(): void {
     const { input } = this;
-    const origin = input.word();
+    const origin = input.origin();
     const byMiddle = new Map<number, Gathering[]>();
     for (let size = input.varint(); size !== END; size = input.varint()) {
       if (size > input.left) throw corruptCode("has a gathering of an impossible size");
-      const end = input.word();
-      const middles: number[] = [];
-      const gathering = { end, middles };
-      for (let i = 0; i < size; i++) {
-        const middle = input.cell(input.after(origin), input.varint());
-        middles.push(middle);
+      const gathering = this.gathering(origin, size);
+      for (const middle of gathering.middles) {
         const list = byMiddle.get(middle);
         if (list === undefined) byMiddle.set(middle, [gathering]);
         else if (list[list.length - 1] !== gathering) list.push(gathering);
@@ -82,6 +77,15 @@ class TreeReader {
       if (next !== SECTION) throw corruptCode("has neither a section nor its end");
       this.section(origin, byMiddle);
     }
+  }
+
+  private gathering(origin: number, size: number): Gathering {
+    const { input } = this;
+    const first = input.isFirstFormat ? input.word() : -1;
+    const middles: number[] = [];
+    for (let i = 0; i < size; i++) middles.push(input.cell(input.after(origin), input.varint()));
+    const end = first >= 0 ? first : input.cell(input.after(middles[0]), input.varint());
+    return { end, middles };
   }
 
   /** The squares of one section, each with what grew from it. */

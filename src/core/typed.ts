@@ -4,3 +4,15 @@ export function widened(array: Int32Array, length: number): Int32Array {
   wider.set(array);
   return wider;
 }
+
+/** The first place from `from` on whose number is `wanted` or more; `to` where there is none. The numbers ascend. */
+export function lowerBound(numbers: ArrayLike<number>, from: number, to: number, wanted: number): number {
+  let left = from;
+  let right = to;
+  while (left < right) {
+    const middle = (left + right) >>> 1;
+    if (numbers[middle] < wanted) left = middle + 1;
+    else right = middle;
+  }
+  return left;
+}

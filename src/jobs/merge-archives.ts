@@ -1,7 +1,7 @@
 import { decodeChunk } from "../archive/chunk.ts";
 import { encodeInterner } from "../archive/interner.ts";
 import { formatLineage, type Lineage, parseLineage } from "../archive/lineage.ts";
-import { type ChunkEntry, type FoldOptions, type Source, sha256 } from "../archive/manifest.ts";
+import { type ChunkEntry, FORMAT_VERSION, type FoldOptions, type Source, sha256 } from "../archive/manifest.ts";
 import type { Archive } from "../archive/reader.ts";
 import { type ArchiveIdentity, ArchiveWriter, type Durability, type WrittenArchive } from "../archive/writer.ts";
 import { compareUtf8 } from "../core/compare.ts";
@@ -15,7 +15,7 @@ export interface MergePlan<T = Archive> extends Omit<ArchiveIdentity, "name"> {
   readonly corpus: Corpus;
   /** SHA-256 of the sentences, encoded. */
   readonly sentences: string;
-  /** Archives whose chunks are, side by side, all chunks of the result; null when it has to be folded. */
+  /** Archives whose chunks are, side by side, all chunks of the result; null when it has to be folded: see `planMerge`. */
   readonly copyFrom: readonly T[] | null;
 }
 
@@ -26,6 +26,8 @@ interface Part<T> {
   readonly sources: readonly Source[];
   readonly sentences: string;
   readonly shards: number | null;
+  /** Its chunks can be chunks of what is written now. */
+  isOfThisFormat: boolean;
   /** By the numbers of the shards; a whole archive is number 1. */
   readonly archives: Map<number, T>;
 }
@@ -35,7 +37,8 @@ const LONGEST_DEFAULT_NAME = 60;
 /**
  * Find out what merging the archives means: the union of their sentences, their lineages side by side.
  *
- * All shards of a text make up that text again and need no walk; nor does a union that one of the parts equals.
+ * All shards of a text make up that text again and need no walk; nor does a union that one of the parts equals. Chunks
+ * of an earlier format are not copied.
  *
  * @throws FoldError `usage` when the archives do not go together, with what is missing
  */
@@ -64,7 +67,9 @@ export class MergePlanner<T> {
     const { shard } = options;
     const key = shard === null ? `archive ${this.parts.size}` : `${interner.sha256} of ${shard.of}`;
     const known = this.parts.get(key);
+    const isOfThisFormat = archive.manifest.format === FORMAT_VERSION;
     if (known !== undefined) {
+      known.isOfThisFormat &&= isOfThisFormat;
       known.archives.set(shard?.number ?? 1, handle);
       return;
     }
@@ -74,7 +79,7 @@ export class MergePlanner<T> {
     if (lineage.kind === "merge") for (const leaf of textsOf(lineage)) this.texts.add(leaf);
     const archives = new Map([[shard?.number ?? 1, handle]]);
     const shards = shard?.of ?? null;
-    this.parts.set(key, { name, lineage, sources, sentences: interner.sha256, shards, archives });
+    this.parts.set(key, { name, lineage, sources, sentences: interner.sha256, shards, isOfThisFormat, archives });
   }
 
   /** Whether an archive's texts are all in unions that were added before, with all their sentences: it changes nothing. */
@@ -96,7 +101,7 @@ export class MergePlanner<T> {
     }
     const corpus = this.builder.build();
     const sentences = sha256(encodeInterner(corpus));
-    const same = parts.find((part) => part.sentences === sentences);
+    const same = parts.find((part) => part.sentences === sentences && part.isOfThisFormat);
     const lineage: Lineage = parts.length === 1 ? first.lineage : { kind: "merge", parts: parts.map((p) => p.lineage) };
     const joined = parts.map((part) => part.name).join("+");
     const { max_dims, min_volume } = this.first.options;

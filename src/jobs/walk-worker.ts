@@ -42,6 +42,7 @@ function walkTasks(order: WalkOrder): WalkReport {
     maxDims: order.maxDims,
     minVolume: order.minVolume,
     writes: order.writes,
+    words: order.words,
     codeLimit: CODE_LIMIT_BYTES,
     poll: () => {
       if (Atomics.load(control, CONTROL_STOP) === 1) throw new Stopped();
@@ -90,7 +91,7 @@ function finish(order: WalkOrder, index: PhraseIndex, task: number, part: number
   if (walked.code !== null && optimal !== null) {
     const head = { orthos: walked.orthos, minVolume: order.minVolume, shapes: walked.shapes, optimal, start };
     // Copied to its exact size: the buffers are handed to the main thread.
-    bytes = encodeChunk({ ...head, words: walked.words.map((id) => words[id]), code: walked.code }).slice();
+    bytes = encodeChunk({ ...head, code: walked.code }).slice();
     frame = compressFrame(bytes).slice();
   }
   let spilled: SpilledChunk | null = null;

@@ -8,13 +8,13 @@ import { compressFrame } from "../../src/archive/zstd.ts";
 import { Store } from "../../src/store/store.ts";
 import { call } from "../support/binary.ts";
 import { foldText } from "../support/folds.ts";
-import { sampleText } from "../support/sample.ts";
+import { longerSample } from "../support/sample.ts";
 import { age, objectFiles, treeOf } from "../support/stores.ts";
 import { temporaryFolder, withFolder } from "../support/temporary.ts";
 
 const scratch = temporaryFolder();
 const archive = join(scratch, "log.tar.zst");
-await foldText(sampleText, { archive });
+await foldText(longerSample, { archive });
 
 /** Call `fold store` in a folder, with --json; the object on stdout. */
 async function store(cwd: string, ...args: string[]) {

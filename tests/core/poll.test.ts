@@ -20,14 +20,16 @@ const texts: Record<string, string[][]> = {
 };
 
 test.each(Object.entries(texts))("a walk asks before long whether to go on: %s", (_, sentences) => {
-  const index = PhraseIndex.build(corpusOfSentences(sentences));
+  const corpus = corpusOfSentences(sentences);
+  const index = PhraseIndex.build(corpus);
   let longest = 0;
   let last = 0;
   const ask = () => {
     longest = Math.max(longest, walk.orthos - last);
     last = walk.orthos;
   };
-  const options = { maxDims: 2, minVolume: 1, writes: false, codeLimit: 1 << 30, poll: ask };
+  const { words } = corpus;
+  const options = { maxDims: 2, minVolume: 1, writes: false, words, codeLimit: 1 << 30, poll: ask };
   const walk: ChunkWalk = new ChunkWalk(index, options);
   const start = index.vocabulary;
   walk.next({ from: start, to: index.first[start], weight: 1 }, { node: start, square: 0 });
@@ -37,12 +39,14 @@ test.each(Object.entries(texts))("a walk asks before long whether to go on: %s",
 });
 
 test("what the question throws comes out of the walk", () => {
-  const index = PhraseIndex.build(corpusOfSentences(texts["many squares"]));
+  const corpus = corpusOfSentences(texts["many squares"]);
+  const index = PhraseIndex.build(corpus);
   const stopped = new Error("stopped");
   const poll = () => {
     throw stopped;
   };
-  const walk = new ChunkWalk(index, { maxDims: 2, minVolume: 1, writes: true, codeLimit: 1 << 30, poll });
+  const { words } = corpus;
+  const walk = new ChunkWalk(index, { maxDims: 2, minVolume: 1, writes: true, words, codeLimit: 1 << 30, poll });
   const start = index.vocabulary;
   const task = { from: start, to: index.first[start], weight: 1 };
   expect(() => walk.next(task, { node: start, square: 0 })).toThrow(stopped);

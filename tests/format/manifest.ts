@@ -93,7 +93,7 @@ const manifestChecks = fields({
 /** The manifest, when it has all fields and they are of the right types. */
 export function checkManifest(value: unknown): Manifest {
   insist(isObject(value), "a manifest that is no object");
-  insist(!(integer(2)(value.format) as boolean), "its format is newer than this reader");
+  insist(!(integer(3)(value.format) as boolean), "its format is newer than this reader");
   insist(manifestChecks(value), "a manifest that lacks a field or has one of a wrong type");
   return value as unknown as Manifest;
 }

@@ -5,8 +5,21 @@ import { join } from "node:path";
 import { binary, report } from "../support/binary.ts";
 import { sampleFacts, samplePath } from "../support/sample.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { countShapes, digest, readArchive, readChunk, readInterner, readMembers, readTar, sha256 } from "./reader.ts";
+import { Followers, Learnt } from "./cells.ts";
+import {
+  countShapes,
+  digest,
+  type Interner,
+  readArchive,
+  readChunk,
+  readInterner,
+  readMembers,
+  readTar,
+  sha256,
+  textOf,
+} from "./reader.ts";
 import { readTree } from "./tree.ts";
+import { Input } from "./wire.ts";
 
 const folder = temporaryFolder();
 
@@ -148,6 +161,13 @@ test(
   slow_ms,
 );
 
+/** Words and sentences of a plain text, without fold. */
+function internerOf(text: string): Interner {
+  const sentences = text.split(". ").map((sentence) => sentence.split(" "));
+  const words = [...new Set(sentences.flat())].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return { words, sentences: sentences.map((sentence) => sentence.map((word) => words.indexOf(word))) };
+}
+
 /** The bytes of the lines of section 10 that start with an offset; each must stand where the lines before it end. */
 function exampleChunk(): Buffer {
   const bytes: number[] = [];
@@ -161,15 +181,17 @@ function exampleChunk(): Buffer {
 describe("the worked example of FORMAT.md", () => {
   const quoted = (before: string) => new RegExp(`${before}\\s*\`([0-9a-f]{64})\``).exec(page)?.[1];
 
+  const example = () => textOf(internerOf(exampleText));
+
   test("its chunk decodes to the lines that stand beside it", () => {
     const chunk = exampleChunk();
-    expect(chunk.length).toBe(233);
-    expect(sha256(chunk)).toBe(quoted("of 233 bytes, SHA-256")!);
+    expect(chunk.length).toBe(199);
+    expect(sha256(chunk)).toBe(quoted("of 199 bytes, SHA-256")!);
     const claimed = [...page.matchAll(/ {2}(\d(?:x\d)+) +((?:[a-m] )+[a-m])$/gm)].map(([, shape, words]) => [
       shape,
       words,
     ]);
-    const { lines, optimal, shapes, start } = readChunk(chunk);
+    const { lines, optimal, shapes, start } = readChunk(chunk, example());
     expect(lines.toSorted()).toEqual(claimed.map((line) => line.join("\t")).sort());
     expect(digest(lines)).toBe(quoted("Digest of the 15 lines:")!);
     expect({ optimal, shapes, start }).toEqual({
@@ -196,21 +218,75 @@ describe("the worked example of FORMAT.md", () => {
 
   test("a changed byte is noticed, whichever it is", () => {
     const chunk = exampleChunk();
+    const text = example();
     for (const place of chunk.keys()) {
       const damaged = Buffer.from(chunk);
       damaged[place] ^= 0x40;
-      expect(() => readChunk(damaged)).toThrow();
+      expect(() => readChunk(damaged, text)).toThrow();
     }
   });
 });
 
 test("a section that a chunk begins in the middle is read from there", () => {
-  const words = ["a", "e", "b", "d", "k", "j", "f", "c"];
-  // Block a: middles b d of end e, middles b j of end k. Section b, from square 1, with a longer pair below; until 2.
-  const code = "00 02 01 00 02 00 03 02 04 01 00 05 00 01 01 01 01 01 06 01 07 00 02 00";
-  const read = (hex: string) => readTree(Buffer.from(hex.replaceAll(" ", ""), "hex"), words, 1, 9);
+  const { words, sentences } = internerOf("a b c. j k f. a d. b e. d e. b k. a j");
+  const cells = new Followers(sentences);
+  // After a come b d j, after b c e k. Block a: middles b d of end e, middles b j of end k. Section b, from square 1, with
+  // a longer pair below; until 2.
+  const code = "01 61 02 00 01 01 02 00 02 02 00 01 00 01 01 01 01 00 02 00";
+  const read = (hex: string) =>
+    readTree(Buffer.from(hex.replaceAll(" ", ""), "hex"), { format: 2, words, cells, minVolume: 1, limit: 9 });
   expect(read(code)).toEqual(["2x3\ta b c j k f", "2x2\ta b j k"]);
   expect(() => read(code.replace(/00 02 00$/, "00 01 00"))).toThrow("until");
   expect(() => read(code.replace(/00 02 00$/, "00 03 00"))).toThrow("until");
   expect(() => read(code.slice(0, -3))).toThrow("ends");
+  expect(() => read(code.replace("01 61", "01 6C"))).toThrow("origin word");
+  expect(() => read(code.replace("01 61", "00"))).toThrow("origin word");
+  // The end is told by what follows the first middle, b: three words.
+  expect(() => read(code.replace("02 02 00", "02 03 00"))).toThrow("beyond");
+  expect(() => read(code.replace("01 61", "01 FF"))).toThrow();
+});
+
+test("a number without a follower and a context that is no phrase are refused", () => {
+  // Nothing follows `c`; `a` ends one sentence and `b` begins the next, which makes no phrase.
+  const cells = new Followers(internerOf("c a. b a b. b c").sentences);
+  const [a, b, c] = [0, 1, 2];
+  expect([0, 1].map((number) => cells.word([b], number))).toEqual([a, c]);
+  expect(cells.word([b, a], 0)).toBe(b);
+  expect(() => cells.word([b], 2)).toThrow("beyond");
+  expect(() => cells.word([c, a], 0)).toThrow("beyond");
+  expect(() => cells.word([a, b], 0)).toThrow("beyond");
+  expect(() => cells.word([c, a, b], 0)).toThrow("no phrase");
+  expect(() => cells.word([c, c], 0)).toThrow("no phrase");
+});
+
+describe("format 1", () => {
+  const folderOf1 = join(import.meta.dir, "../fixtures/state-0.1.0/archives");
+  const names = ["letters", "letters.max-dims-all", "tale"];
+  const archiveOf1 = (name: string) => Bun.file(join(folderOf1, `${name}.tar.zst`)).bytes();
+
+  test.each(names)("fold and the second reader read the same in the archive %s", async (name) => {
+    const { lines, manifest } = readArchive(await archiveOf1(name));
+    expect(manifest.format).toBe(1);
+    expect(lines.length).toBe(manifest.orthos);
+    expect(countShapes(lines)).toEqual(manifest.shapes);
+    expect(await exportedDigest(join(folderOf1, `${name}.tar.zst`))).toBe(digest(lines));
+  });
+
+  test("its chunks need no interner, and hold what those of format 2 do", async () => {
+    const members = readMembers(readTar(await archiveOf1("letters.max-dims-all")).tar);
+    const nothing = textOf({ words: [], sentences: [] });
+    const { format, lines } = readChunk(members.get("results/queue_00000000.bin")!, nothing);
+    expect(format).toBe(1);
+    expect(digest(lines)).toBe(digest(readChunk(exampleChunk(), textOf(internerOf(exampleText))).lines));
+  });
+
+  test("a number beyond what has been coded after its context is refused", () => {
+    const cells = new Learnt(3);
+    const input = (...bytes: number[]) => new Input(Uint8Array.from(bytes));
+    expect(() => cells.word([0], 1, input())).toThrow("beyond");
+    expect(cells.word([0], 0, input(2))).toBe(2);
+    expect(cells.word([0], 1, input())).toBe(2);
+    expect(() => cells.word([0], 0, input(3))).toThrow("out of range");
+    expect(() => cells.word([1], 1, input())).toThrow("beyond");
+  });
 });

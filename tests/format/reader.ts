@@ -3,6 +3,7 @@
 // `bun tests/format/reader.ts ARCHIVE` prints the digest and how many orthos there are of each shape.
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { type Cells, Followers, Learnt } from "./cells.ts";
 import { checkManifest, contentOf, type Manifest } from "./manifest.ts";
 import { readTree } from "./tree.ts";
 import { Input, insist } from "./wire.ts";
@@ -10,6 +11,7 @@ import { Input, insist } from "./wire.ts";
 export type Shapes = Record<string, number>;
 
 export interface Chunk {
+  readonly format: 1 | 2;
   readonly orthos: number;
   readonly minVolume: number;
   readonly shapes: Shapes;
@@ -22,6 +24,12 @@ export interface Chunk {
 export interface Interner {
   readonly words: readonly string[];
   readonly sentences: readonly (readonly number[])[];
+}
+
+/** What chunks are read with: the text of their archive. */
+export interface Text {
+  readonly words: readonly string[];
+  readonly cells: Cells;
 }
 
 export interface Archive {
@@ -193,29 +201,37 @@ export function readInterner(bytes: Uint8Array): Interner {
   return { words, sentences };
 }
 
-/** Section 8. */
-export function readChunk(bytes: Uint8Array): Chunk {
+/** The text of an interner, as its chunks speak of it. */
+export function textOf({ words, sentences }: Interner): Text {
+  return { words, cells: new Followers(sentences) };
+}
+
+/** Section 8, and section 13 for chunks of format 1, which bring words of their own. */
+export function readChunk(bytes: Uint8Array, text: Text): Chunk {
   const input = new Input(bytes.subarray(0, -4));
-  input.magic("FOLDQ1");
+  const format = input.magic("FOLDQ2", "FOLDQ1") === "FOLDQ2" ? 2 : 1;
   const checksum = new DataView(bytes.buffer, bytes.byteOffset + bytes.byteLength - 4).getUint32(0, true);
   insist(crc32(bytes.subarray(0, -4)) === checksum, "a wrong CRC");
   const orthos = input.varint();
   insist(orthos >= 1, "a chunk without orthos");
   const minVolume = input.varint();
-  const words = Array.from({ length: input.count() }, () => input.text());
+  const own = format === 1 ? Array.from({ length: input.count() }, () => input.text()) : [];
+  insist(new Set(own).size === own.length, "a word that is listed twice");
+  const { words, cells } = format === 1 ? { words: own, cells: new Learnt(own.length) } : text;
   const shapes: Shapes = {};
   for (let left = input.count(); left > 0; left--) shapes[input.dims().join("x")] = input.varint();
   const dims = input.dims();
-  const cells = dims.reduce((product, length) => product * length, 1);
-  insist(cells <= input.left, "more cells than bytes");
-  const best = Array.from({ length: cells }, () => words[input.below(words.length)]);
+  const size = dims.reduce((product, length) => product * length, 1);
+  insist(size <= input.left, "more cells than bytes");
+  const spell = format === 1 ? () => own[input.below(own.length)] : () => input.text();
+  const best = Array.from({ length: size }, spell);
   const start = [input.text(), input.text(), input.varint()] as const;
   const code = input.take(input.count());
   insist(input.left === 0, "bytes behind the tree code");
-  const lines = readTree(code, words, minVolume, orthos);
+  const lines = readTree(code, { format, words, cells, minVolume, limit: orthos });
   insist(lines.length === orthos, "fewer orthos than the head says");
   insist(sameShapes(shapes, countShapes(lines)), "other shapes than the head says");
-  return { orthos, minVolume, shapes, optimal: `${dims.join("x")}\t${best.join(" ")}`, start, lines };
+  return { format, orthos, minVolume, shapes, optimal: `${dims.join("x")}\t${best.join(" ")}`, start, lines };
 }
 
 /** Section 7: the manifest, with its hash checked. */
@@ -227,11 +243,12 @@ function readManifest(bytes: Buffer): Manifest {
 }
 
 /** Sections 7 and 8: the chunks against what the manifest says of them. */
-function readChunks(manifest: Manifest, members: Map<string, Buffer>): string[] {
+function readChunks(manifest: Manifest, members: Map<string, Buffer>, text: Text): string[] {
   const lines: string[] = [];
   const { chunks } = manifest;
   for (const [i, said] of chunks.entries()) {
-    const chunk = readChunk(members.get(said.path)!);
+    const chunk = readChunk(members.get(said.path)!, text);
+    insist(chunk.format === manifest.format, `${said.path} is of another format than the manifest`);
     insist(
       chunk.orthos === said.orthos &&
         sameShapes(chunk.shapes, said.shapes) &&
@@ -266,13 +283,14 @@ export function readArchive(bytes: Uint8Array): Archive {
     const member = members.get(path)!;
     insist(member.length === size && sha256(member) === hash, `${path} is not as the manifest says`);
   }
-  const { words, sentences } = readInterner(members.get("interner.bin")!);
+  const interner = readInterner(members.get("interner.bin")!);
+  const { words, sentences } = interner;
   insist(words.length === manifest.vocabulary, "another vocabulary than the manifest's");
   insist(sentences.length === manifest.distinct_sentences, "another number of sentences than the manifest's");
   const { optimal } = manifest;
   const best = optimal === null ? "" : `${optimal.dims.join("x")}\t${optimal.words.join(" ")}\n`;
   insist(members.get("optimal.txt")!.toString() === best, "optimal.txt is not the manifest's best ortho");
-  return { lines: readChunks(manifest, members), manifest };
+  return { lines: readChunks(manifest, members, textOf(interner)), manifest };
 }
 
 if (import.meta.main) {

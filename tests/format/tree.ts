@@ -1,4 +1,5 @@
 // The tree code, section 9 of FORMAT.md; part of the second reader (reader.ts).
+import type { Cells } from "./cells.ts";
 import { Input, insist } from "./wire.ts";
 
 // Flags of a record's or a pair's kind, of a group, of a member, of a box.
@@ -20,10 +21,11 @@ interface Gathering {
 }
 
 interface Tree {
+  /** The format of the chunk: section 13 tells how blocks and gatherings of format 1 differ. */
+  readonly format: 1 | 2;
   readonly input: Input;
   readonly words: readonly string[];
-  /** What has been coded after each phrase, by its word numbers. */
-  readonly contexts: Map<string, number[]>;
+  readonly cells: Cells;
   /** What is still to read, the next at the end: section 11 asks for a stack of one's own. */
   readonly stack: (() => void)[];
   readonly visit: (dims: readonly number[], cells: readonly number[]) => void;
@@ -34,16 +36,7 @@ function readCell(tree: Tree, context: readonly number[], bits = 0): { word: num
   const value = tree.input.varint();
   const flags = value % 2 ** bits;
   const number = (value - flags) / 2 ** bits;
-  const key = context.join(" ");
-  const list = tree.contexts.get(key) ?? [];
-  if (number > 0) {
-    insist(number <= list.length, "a cell number beyond its context's list");
-    return { word: list[number - 1], flags };
-  }
-  const word = tree.input.below(tree.words.length);
-  list.push(word);
-  tree.contexts.set(key, list);
-  return { word, flags };
+  return { word: tree.cells.word(context, number, tree.input), flags };
 }
 
 /** "Pairs": what is below the pair of rows `upper` and `lower`. */
@@ -134,30 +127,52 @@ function readSection(tree: Tree, a: number, gatherings: readonly Gathering[]): v
   for (const { cells, ordered } of squares.slice(from, until)) if (ordered) tree.visit([2, 2], cells);
 }
 
+/** The origin word of a block. */
+function readOrigin({ format, input, words }: Tree): number {
+  if (format === 1) return input.below(words.length);
+  const word = words.indexOf(input.text());
+  insist(word >= 0, "an origin word that the sentences do not hold");
+  return word;
+}
+
+function readGathering(tree: Tree, a: number, size: number): Gathering {
+  insist(size >= 2, "a gathering of one word");
+  const { format, input, words } = tree;
+  const first = format === 1 ? input.below(words.length) : undefined;
+  const middles = Array.from({ length: size }, () => readCell(tree, [a]).word);
+  return { end: first ?? readCell(tree, middles.slice(0, 1)).word, middles };
+}
+
 function readBlock(tree: Tree): void {
-  const { input, words } = tree;
-  const a = input.below(words.length);
+  const { input } = tree;
+  const a = readOrigin(tree);
   const gatherings: Gathering[] = [];
-  for (let size = input.count(); size !== 0; size = input.count()) {
-    insist(size >= 2, "a gathering of one word");
-    const end = input.below(words.length);
-    gatherings.push({ end, middles: Array.from({ length: size }, () => readCell(tree, [a]).word) });
-  }
+  for (let size = input.count(); size !== 0; size = input.count()) gatherings.push(readGathering(tree, a, size));
   for (let more = input.varint(); more !== 0; more = input.varint()) {
     insist(more === 1, "neither a section nor the end of them");
     readSection(tree, a, gatherings);
   }
 }
 
+interface TreeOptions {
+  readonly format: 1 | 2;
+  readonly words: readonly string[];
+  readonly cells: Cells;
+  readonly minVolume: number;
+  /** How many orthos there may be. */
+  readonly limit: number;
+}
+
 /** The canonical lines of all orthos in a tree code; throws when there are more than `limit`. */
-export function readTree(code: Uint8Array, words: readonly string[], minVolume: number, limit: number): string[] {
+export function readTree(code: Uint8Array, options: TreeOptions): string[] {
+  const { format, words, cells: coded, minVolume, limit } = options;
   const lines: string[] = [];
   function visit(dims: readonly number[], cells: readonly number[]): void {
     if (dims.reduce((product, length) => product * (length - 1), 1) < minVolume) return;
     insist(lines.length < limit, "more orthos than the head says");
     lines.push(`${dims.toReversed().join("x")}\t${cells.map((cell) => words[cell]).join(" ")}`);
   }
-  const tree: Tree = { input: new Input(code), words, contexts: new Map(), stack: [], visit };
+  const tree: Tree = { format, input: new Input(code), words, cells: coded, stack: [], visit };
   while (tree.input.left > 0) readBlock(tree);
   return lines;
 }

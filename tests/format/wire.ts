@@ -21,8 +21,11 @@ export class Input {
     return this.bytes.subarray(this.at - length, this.at);
   }
 
-  magic(expected: string): void {
-    insist(Buffer.from(this.take(expected.length)).toString("latin1") === expected, `no ${expected}`);
+  /** Which of the magics, all of six bytes, stands here. */
+  magic(...known: readonly string[]): string {
+    const found = Buffer.from(this.take(6)).toString("latin1");
+    insist(known.includes(found), `no ${known.join(" or ")}`);
+    return found;
   }
 
   varint(): number {

@@ -61,7 +61,7 @@ function mountSmall(size_kb: number): string | null {
 const disks = [
   [4, 2],
   [16, 2],
-  [64, 2],
+  [56, 2],
   [96, 3],
   [700, 3],
 ].map(([size_kb, max_dims]) => [`${size_kb}k`, max_dims, mountSmall(size_kb)] as const);

@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Archive } from "../../src/archive/reader.ts";
 import type { Status } from "../../src/cli/status.ts";
 import { call, report } from "../support/binary.ts";
 import { sampleText } from "../support/sample.ts";
@@ -34,6 +35,20 @@ test("archives of 0.1.0 are listed, shown and sound", async () => {
       expect((await report(["show", name, "--state-dir", state])).tar_sha256).toBe(tar_sha256);
       expect((await call(["verify", name, "--state-dir", state])).exit).toBe(0);
     }
+  });
+});
+
+test("chunks of 0.1.0 are in no archive of today: what would be copied is folded anew", async () => {
+  await withOldState(async (state) => {
+    const tale = join(state, "archives", "tale.tar.zst");
+    const merged = await report(["merge", tale, tale, "--name", "twice", "--out", state]);
+    const archive = await Archive.open(join(state, "twice.tar.zst"));
+    archive.close();
+    expect(archive.manifest.format).toBe(2);
+    expect(merged.orthos).toBe(11);
+    expect((await call(["verify", join(state, "twice.tar.zst")])).exit).toBe(0);
+    const exported = async (path: string) => (await call(["export", path])).stdout;
+    expect(await exported(join(state, "twice.tar.zst"))).toBe(await exported(tale));
   });
 });
 

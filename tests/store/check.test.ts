@@ -18,14 +18,14 @@ import { objectsOf } from "../../src/store/reference.ts";
 import { statsOf } from "../../src/store/stats.ts";
 import { Store } from "../../src/store/store.ts";
 import { foldErrorOf, foldText } from "../support/folds.ts";
-import { sampleText } from "../support/sample.ts";
+import { longerSample } from "../support/sample.ts";
 import { age, objectFiles } from "../support/stores.ts";
 import { archiveInOneFrame, entriesOf, tarOfArchive } from "../support/tars.ts";
 import { memoryFolder } from "../support/temporary.ts";
 
 const folder = memoryFolder();
 const archive = join(folder, "log.tar.zst");
-await foldText(sampleText, { archive });
+await foldText(longerSample, { archive });
 const bytes = readFileSync(archive);
 const backup = new Store(join(folder, "backup"));
 await backup.add(archive, "log");

@@ -8,7 +8,7 @@ import { breathe } from "../../src/store/files.ts";
 import { objectsOf } from "../../src/store/reference.ts";
 import { Store } from "../../src/store/store.ts";
 import { foldErrorOf, foldText } from "../support/folds.ts";
-import { sampleText } from "../support/sample.ts";
+import { longerSample } from "../support/sample.ts";
 import { mountSmallDisk, unmount } from "../support/small-disk.ts";
 import { age, failingStore, leftovers, objectFiles, writeLongArchive } from "../support/stores.ts";
 import { entriesOf, tarOfArchive } from "../support/tars.ts";
@@ -16,7 +16,7 @@ import { memoryFolder } from "../support/temporary.ts";
 
 const folder = memoryFolder();
 const archive = join(folder, "log.tar.zst");
-await foldText(sampleText, { archive });
+await foldText(longerSample, { archive });
 const bytes = readFileSync(archive);
 const wholeCheck = { sample: 1, repairFrom: [], rebuild: false, pause: breathe };
 

@@ -16,14 +16,14 @@ import { sha256 } from "../../src/archive/manifest.ts";
 import { breathe } from "../../src/store/files.ts";
 import { Store } from "../../src/store/store.ts";
 import { foldErrorOf, foldText, memberNames } from "../support/folds.ts";
-import { sampleText } from "../support/sample.ts";
+import { longerSample } from "../support/sample.ts";
 import { leftovers, objectFiles, treeOf } from "../support/stores.ts";
 import { archiveInOneFrame, entriesOf, tarOfArchive } from "../support/tars.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
 const archive = join(folder, "log.tar.zst");
-await foldText(sampleText, { archive });
+await foldText(longerSample, { archive });
 const bytes = new Uint8Array(readFileSync(archive));
 const tar = tarOfArchive(bytes);
 const entries = entriesOf(tar);

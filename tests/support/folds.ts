@@ -41,7 +41,8 @@ export async function readArchive(path: string): Promise<ArchiveContent> {
   try {
     const { starts } = await archive.corpus();
     const lines: string[] = [];
-    for await (const [, chunk] of archive.chunks()) for (const line of linesOfChunk(chunk)) lines.push(line);
+    const text = await archive.text();
+    for await (const [, chunk] of archive.chunks()) for (const line of linesOfChunk(chunk, text)) lines.push(line);
     let optimalTxt = "";
     for await (const [, bytes] of archive.members([archive.manifest.optimal_txt]))
       optimalTxt = Buffer.from(bytes).toString();

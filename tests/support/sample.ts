@@ -10,6 +10,9 @@ export const sampleText: string = await Bun.file(samplePath).text();
 /** Its first half, to the end of a paragraph: in three dimensions a third of the work, and still several tasks. */
 export const halfOfSample: string = sampleText.slice(0, sampleText.lastIndexOf("\n\n", sampleText.length / 2));
 
+/** The text and its first half with the words backwards: its archive is so large that a store keeps it in objects. */
+export const longerSample: string = `${sampleText}\n\n${halfOfSample.split(/\s+/).reverse().join(" ")}`;
+
 /** The orthos of the whole sample text in two dimensions, as the programs of ORTHO.md agree on them. */
 export const sampleFacts = {
   orthos: 54_755,

@@ -1,5 +1,5 @@
 // The core from a text to its orthos, by the way that an archive takes: walk, encode, decode, read the tree code.
-import { type Chunk, decodeChunk, encodeChunk, visitOrthos } from "../../src/archive/chunk.ts";
+import { type Chunk, ChunkText, decodeChunk, encodeChunk, visitOrthos } from "../../src/archive/chunk.ts";
 import { ChunkWalk, type Place } from "../../src/core/chunk-walk.ts";
 import { compareUtf8 } from "../../src/core/compare.ts";
 import { type Corpus, corpusOfText } from "../../src/core/corpus.ts";
@@ -24,8 +24,9 @@ export interface Walked {
   readonly optimal: string | null;
   /** Canonical lines as read back from the chunks, in their order; empty when nothing was written. */
   readonly lines: readonly string[];
-  /** The chunks that hold orthos, decoded. */
+  /** The chunks that hold orthos, decoded, and what they are read with. */
   readonly chunks: readonly Chunk[];
+  readonly text: ChunkText;
 }
 
 /** Walks all tasks of a text, or those given, in one thread. */
@@ -41,6 +42,7 @@ export function walkTasks(corpus: Corpus, index: PhraseIndex, settings: WalkSett
     maxDims: settings.maxDims,
     minVolume: settings.minVolume,
     writes: settings.codeLimit !== null,
+    words: corpus.words,
     codeLimit: settings.codeLimit ?? Number.POSITIVE_INFINITY,
     poll: () => {},
   });
@@ -61,22 +63,23 @@ export function walkTasks(corpus: Corpus, index: PhraseIndex, settings: WalkSett
       const found = { dims: walked.best.dims, words: walked.best.words.map((id) => corpus.words[id]) };
       best = betterOrtho(best, found);
       if (walked.code === null) continue;
-      const words = walked.words.map((id) => corpus.words[id]);
       const start = { origin: "", second: "", square: walked.start.square };
       const { minVolume } = settings;
       const head = { orthos: walked.orthos, minVolume, shapes: walked.shapes, optimal: found, start };
-      chunks.push(decodeChunk(encodeChunk({ ...head, words, code: walked.code }).slice(), "a chunk"));
+      chunks.push(decodeChunk(encodeChunk({ ...head, code: walked.code }).slice(), "a chunk"));
     }
   }
-  const lines = chunks.flatMap(linesOfChunk);
-  return { orthos, shapes, optimal: best === null ? null : canonicalLine(best), lines, chunks };
+  const text = new ChunkText(corpus);
+  const lines = chunks.flatMap((chunk) => linesOfChunk(chunk, text));
+  return { orthos, shapes, optimal: best === null ? null : canonicalLine(best), lines, chunks, text };
 }
 
 /** The canonical lines of all orthos in a chunk, in their order. */
-export function linesOfChunk(chunk: Chunk): string[] {
+export function linesOfChunk(chunk: Chunk, text: ChunkText): string[] {
   const lines: string[] = [];
-  visitOrthos(chunk, "a chunk", (dims, words, cells) => {
-    lines.push(canonicalLine({ dims, words: Array.from(words.subarray(0, cells), (number) => chunk.words[number]) }));
+  const spellings = text.wordsOf(chunk);
+  visitOrthos(chunk, "a chunk", text, (dims, words, cells) => {
+    lines.push(canonicalLine({ dims, words: Array.from(words.subarray(0, cells), (number) => spellings[number]) }));
   });
   return lines;
 }
