@@ -8,7 +8,7 @@ import { LineBuffer } from "./line-buffer.ts";
 /** Thrown to leave a walk through a chunk when the limit is reached. */
 const ENOUGH = Symbol("enough");
 
-/** `fold export ARCHIVE`: chunk by chunk, in constant memory; chunks without a match are not read or not decoded. */
+/** `fold export ARCHIVE`: chunk by chunk, in constant memory; chunks that by their heads hold no match are not read. */
 export async function execute({ parameters, flags }: CommandArguments<ExportFlags>, io: CommandIo): Promise<number> {
   if (flags.limit === 0) return 0;
   const { output } = io;
