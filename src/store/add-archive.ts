@@ -20,7 +20,7 @@ const MODE = "0644";
 const LEAST_BYTES = 64 << 10;
 
 /** So many members are read before they are needed. */
-const AHEAD = 8;
+const AHEAD = 24;
 /** Of fewer members threads take longer to start than they save. */
 const LEAST_FOR_THREADS = 16;
 /** Reading takes twice as long as storing: it unpacks, and hashes what was packed and what is unpacked. */
