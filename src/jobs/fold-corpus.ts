@@ -85,6 +85,7 @@ export async function foldCorpus(request: FoldRequest): Promise<FoldOutcome> {
 /** Walk all open tasks of a run; false when it was stopped before the end. */
 async function walkAll(run: FoldRun, request: FoldRequest, index: PhraseIndex, spill: string | null): Promise<boolean> {
   const { corpus, options, signal, keptThreads } = request;
+  if (signal?.aborted) return false;
   const threads = keptThreads ?? new WalkThreads();
   const walk = startWalk(
     {
@@ -106,7 +107,6 @@ async function walkAll(run: FoldRun, request: FoldRequest, index: PhraseIndex, s
   run.runningOrthos = walk.runningOrthos;
   const stop = () => walk.stop();
   signal?.addEventListener("abort", stop);
-  if (signal?.aborted) stop();
   try {
     return await walk.finished;
   } finally {

@@ -1,113 +1,34 @@
-import { encodeChunk } from "../archive/chunk.ts";
-import { compressFrame } from "../archive/zstd.ts";
-import { ChunkWalk, type WalkedChunk } from "../core/chunk-walk.ts";
-import { PhraseIndex } from "../core/phrase-index.ts";
-import type { OrthoIds } from "../core/tally.ts";
 import { FoldError } from "../errors.ts";
-import { type SpilledChunk, spillChunk } from "./spill.ts";
-import {
-  type ChunkDone,
-  CONTROL_NEXT,
-  CONTROL_STOP,
-  type OpenTask,
-  type WalkOrder,
-  type WalkReport,
-} from "./walk-messages.ts";
+import type { ChunkDone, WalkOrder, WalkReport } from "./walk-messages.ts";
+import { walkTasks } from "./walk-tasks.ts";
 
-/**
- * A thread of the walk: takes the next task until none is left, walks it chunk by chunk, puts each chunk into the
- * work folder and reports it.
- */
+/** A thread of the walk: walks one order after another, and reports what it finds. */
 
 declare const self: Worker;
 
-/** Code of one chunk, about: some seconds of work at most, and what a reader holds in memory. */
-const CODE_LIMIT_BYTES = 4 << 20;
-
-/** Thrown out of the walk when the run is to end. */
-class Stopped extends Error {}
-
 self.onmessage = ({ data }: MessageEvent<WalkOrder>) => {
-  report(walkTasks(data));
+  try {
+    report({ kind: walkTasks(data, reportChunk) ? "end" : "stopped" });
+  } catch (error) {
+    report(describe(error));
+  }
 };
+
+function reportChunk(done: ChunkDone): void {
+  report(
+    done,
+    [done.bytes, done.frame].flatMap((bytes) => (bytes === null ? [] : [bytes.buffer as ArrayBuffer])),
+  );
+}
 
 function report(message: WalkReport, transfer: ArrayBuffer[] = []): void {
   self.postMessage(message, transfer);
 }
 
-function walkTasks(order: WalkOrder): WalkReport {
-  const { control, running, thread, tasks } = order;
-  const index = new PhraseIndex(order.arrays);
-  const walk: ChunkWalk = new ChunkWalk(index, {
-    maxDims: order.maxDims,
-    minVolume: order.minVolume,
-    writes: order.writes,
-    words: order.words,
-    codeLimit: CODE_LIMIT_BYTES,
-    poll: () => {
-      if (Atomics.load(control, CONTROL_STOP) === 1) throw new Stopped();
-      running[thread] = walk.orthos;
-    },
-  });
-  try {
-    for (;;) {
-      const next = Atomics.add(control, CONTROL_NEXT, 1);
-      if (next >= tasks.length) return { kind: "end" };
-      walkTask(order, index, walk, tasks[next]);
-    }
-  } catch (error) {
-    if (error instanceof Stopped) return { kind: "stopped" };
-    if (error instanceof FoldError)
-      return { kind: "failed", code: error.code, message: error.message, hint: error.hint };
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { kind: "failed", code: "failed", message, hint: "this is a mistake in fold: please report it" };
+function describe(error: unknown): WalkReport {
+  if (error instanceof FoldError) {
+    return { kind: "failed", code: error.code, message: error.message, hint: error.hint };
   }
-}
-
-function walkTask(order: WalkOrder, index: PhraseIndex, walk: ChunkWalk, task: OpenTask): void {
-  let place = { node: task.node, square: task.square };
-  let part = task.part;
-  for (let isLast = false; !isLast; part++) {
-    if (Atomics.load(order.control, CONTROL_STOP) === 1) throw new Stopped();
-    const walked = walk.next(task, place);
-    isLast = walked.isLast;
-    place = walked.end;
-    const done = finish(order, index, task.number, part, walked);
-    order.running[order.thread] = 0;
-    const transfer = [done.bytes, done.frame].flatMap((bytes) => (bytes === null ? [] : [bytes.buffer as ArrayBuffer]));
-    report(done, transfer);
-  }
-}
-
-/** Encode, compress and spill what was walked. */
-function finish(order: WalkOrder, index: PhraseIndex, task: number, part: number, walked: WalkedChunk): ChunkDone {
-  const { words } = order;
-  const optimal = walked.best === null ? null : spell(walked.best, words);
-  const { node, square } = walked.start;
-  const origin = originOf(index, node);
-  const start = { origin: words[origin], second: words[index.word[node]], square };
-  let bytes: Uint8Array | null = null;
-  let frame: Uint8Array | null = null;
-  if (walked.code !== null && optimal !== null) {
-    const head = { orthos: walked.orthos, minVolume: order.minVolume, shapes: walked.shapes, optimal, start };
-    // Copied to its exact size: the buffers are handed to the main thread.
-    bytes = encodeChunk({ ...head, code: walked.code }).slice();
-    frame = compressFrame(bytes).slice();
-  }
-  let spilled: SpilledChunk | null = null;
-  if (order.spill !== null) {
-    const next = walked.isLast ? null : walked.end;
-    spilled = spillChunk(order.spill, { task, part, next, size: bytes?.length ?? 0 }, frame ?? new Uint8Array(0));
-  }
-  const { orthos, shapes, isLast } = walked;
-  return { kind: "chunk", task, part, isLast, orthos, shapes, optimal, start, bytes, frame, spilled };
-}
-
-function spell({ dims, words: ids }: OrthoIds, words: readonly string[]) {
-  return { dims, words: ids.map((id) => words[id]) };
-}
-
-/** The first word of the phrase of two words at a node. */
-function originOf(index: PhraseIndex, node: number): number {
-  return index.tokens[index.place[node]];
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { kind: "failed", code: "failed", message, hint: "this is a mistake in fold: please report it" };
 }

@@ -4,6 +4,8 @@ import { WalkThreads } from "../../src/jobs/walk-threads.ts";
 import { foldText } from "../support/folds.ts";
 
 const tale = "the old man sat. the young man ran. old men sat. young men ran.";
+/** A short walk of two dimensions needs no thread. */
+const options = { max_dims: 3, min_volume: 1, shard: null };
 let threads: WalkThreads;
 let ends: Mock<() => unknown>;
 
@@ -17,7 +19,8 @@ afterEach(() => {
   ends.mockRestore();
 });
 
-const fold = (onProgress: () => void = () => {}) => foldText(tale, { keptThreads: threads, threads: 1, onProgress });
+const fold = (onProgress: () => void = () => {}) =>
+  foldText(tale, { options, keptThreads: threads, threads: 1, onProgress });
 
 test("a thread serves one fold after another, and ends with them", async () => {
   for (let i = 0; i < 3; i++) expect((await fold()).orthos).toBeGreaterThan(0);

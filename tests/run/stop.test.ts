@@ -1,6 +1,6 @@
 // A run may be ended at any moment, in any way: the same command goes on, and the archive is the same to the byte.
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { report, start } from "../support/binary.ts";
 import { halfOfSample } from "../support/sample.ts";
@@ -63,6 +63,20 @@ describe("a run that is stopped", () => {
       expect(exit).toBe(130);
       expect(stderr).toContain("run the same command again");
       expect(readdirSync(folder).sort()).toEqual(["log.max-dims-3.tar.zst.work", "log.txt"]);
+    });
+  });
+
+  test("a stop among many small texts is heard", async () => {
+    await withFolder(async (folder) => {
+      const texts = 2_000;
+      const [input, out] = [join(folder, "input"), join(folder, "out")];
+      mkdirSync(input);
+      for (let number = 0; number < texts; number++) writeFileSync(join(input, `${number}.txt`), "one two. one two");
+      const { child, ended } = start(["run", input, "--out", out]);
+      while (!existsSync(out) && child.exitCode === null) await Bun.sleep(5);
+      child.kill("SIGINT");
+      expect((await ended).exit).toBe(130);
+      expect(readdirSync(out).length).toBeLessThan(texts);
     });
   });
 });
