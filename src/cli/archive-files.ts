@@ -26,6 +26,8 @@ export class ArchiveFiles {
     return await withStorage(this.flags, this.io, async (storage) => {
       const isThere = (await storage.listArchives()).some(({ name }) => name === named);
       if (isThere) return await storage.openArchive(named, this.temporaryFolder());
+      const damaged = (await storage.listDamaged()).find(({ name }) => name === named);
+      if (damaged !== undefined) throw damaged.error;
       // What is wrong with a folder is told by whoever tries to read it.
       if (found !== undefined) return named;
       throw new FoldError(

@@ -166,8 +166,9 @@ function printJson(event: WorkEvent, { output }: CommandIo): void {
 /** The end of the loop: what came of it, and the exit code. */
 function conclude(summary: WorkSummary, request: WorkRequest, flags: WorkerFlags, { output }: CommandIo): number {
   const { done, failed, lost, orthos, tooLarge, unmerged } = summary;
+  const unreadable = summary.unreadable.map(({ name }) => name);
   const too_large = tooLarge.map(({ id }) => id);
-  if (flags.json) output.json({ event: "end", done, failed, lost, orthos, too_large, unmerged });
+  if (flags.json) output.json({ event: "end", done, failed, lost, orthos, too_large, unmerged, unreadable });
   else if (!flags.quiet) output.line(summaryLine(summary));
   // One that stays has no other end.
   if (request.signal.aborted && !request.stays) {
@@ -186,7 +187,7 @@ function conclude(summary: WorkSummary, request: WorkRequest, flags: WorkerFlags
 }
 
 /** What was to be done and is not. */
-function problemsOf({ failed, tooLarge, unmerged }: WorkSummary, budget_bytes: number): string[] {
+function problemsOf({ failed, tooLarge, unmerged, unreadable }: WorkSummary, budget_bytes: number): string[] {
   const problems: string[] = [];
   if (failed > 0)
     problems.push(`${formatCounted(failed, "job")} failed and ${failed === 1 ? "was" : "were"} put aside`);
@@ -194,5 +195,9 @@ function problemsOf({ failed, tooLarge, unmerged }: WorkSummary, budget_bytes: n
     problems.push(`${formatCounted(tooLarge.length, "job")} would need more memory than ${formatBytes(budget_bytes)}`);
   }
   if (unmerged > 0) problems.push(`${formatCounted(unmerged, "archive")} could not all be merged`);
+  if (unreadable.length > 0) {
+    const names = unreadable.map(({ name }) => name).join(", ");
+    problems.push(`${formatCounted(unreadable.length, "archive")} could not be read and is not merged: ${names}`);
+  }
   return problems;
 }

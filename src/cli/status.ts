@@ -1,6 +1,6 @@
 import { FoldError } from "../errors.ts";
 import { pause } from "../jobs/pause.ts";
-import type { ArchiveEntry, JobEntry, Storage } from "../storage/port.ts";
+import type { ArchiveEntry, DamagedArchive, JobEntry, Storage } from "../storage/port.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { StatusFlags } from "./job-definitions.ts";
 import { withStorage } from "./job-storage.ts";
@@ -17,6 +17,7 @@ export interface Status {
   readonly place: string;
   readonly jobs: readonly JobEntry[];
   readonly archives: readonly ArchiveEntry[];
+  readonly damaged: readonly DamagedArchive[];
 }
 
 /** `fold status`: the jobs of a storage. */
@@ -33,11 +34,13 @@ export async function execute({ flags }: CommandArguments<StatusFlags>, io: Comm
 
 async function statusOf(storage: Storage): Promise<Status> {
   const [jobs, archives] = [await storage.listJobs(), await storage.listArchives()];
-  return { place: storage.place, jobs, archives };
+  return { place: storage.place, jobs, archives, damaged: await storage.listDamaged() };
 }
 
 function show(status: Status, { json }: StatusFlags, { output }: CommandIo): void {
-  if (json) output.json({ place: status.place, ...countsOf(status), jobs: status.jobs, archives: status.archives });
+  const { place, jobs, archives } = status;
+  const damaged = status.damaged.map(({ name, error: { code, message } }) => ({ name, code, message }));
+  if (json) output.json({ place, ...countsOf(status), jobs, archives, damaged });
   else for (const line of statusLines(status)) output.line(output.named(line));
 }
 
@@ -101,6 +104,11 @@ export function statusLines(status: Status): string[] {
     ...section("running", of("running").map(runningRow), "llrrrl"),
     ...section("failed", of("failed").map(failedRow), "lll"),
     ...section("waiting", of("waiting").map(waitingRow), "llr"),
+    ...section(
+      "cannot be read",
+      status.damaged.map(({ name, error }) => [name, error.message]),
+      "ll",
+    ),
     ...section("done", status.archives.map(doneRow), "lrrl"),
   ];
 }

@@ -25,6 +25,15 @@ export async function listArchives(database: Database, wanted: ArchivesWanted = 
   return rows.map(({ archive }) => archive);
 }
 
+/** The names of archives that were found to be damaged: the first of them, should they be too many to look at. */
+export async function listDamaged(database: Database): Promise<string[]> {
+  const rows = await database.ask(
+    (sql) => sql<{ name: string }[]>`
+      select name from archives where is_damaged and not is_deleted order by name limit ${PAGE_ROWS}`,
+  );
+  return rows.map(({ name }) => name);
+}
+
 /** An archive by its name, else by its id; null when there is none, or it was deleted or merged. */
 export async function getArchive(database: Database, nameOrId: string): Promise<ArchiveRow | null> {
   const id = isId(nameOrId) ? nameOrId : null;

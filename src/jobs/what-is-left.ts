@@ -1,6 +1,6 @@
 import { FoldError } from "../errors.ts";
 import { isMergeable } from "../storage/mergeable.ts";
-import type { JobEntry, Storage } from "../storage/port.ts";
+import type { DamagedArchive, JobEntry, Storage } from "../storage/port.ts";
 import { mostBytes } from "./memory.ts";
 import type { WorkRequest } from "./work-request.ts";
 
@@ -19,10 +19,18 @@ export async function noSuchJob(storage: Storage, id: string, budget_bytes: numb
   return new FoldError("not_found", `job ${id} is ${isLarge ? "too large" : job.state}`, hint);
 }
 
+/** The archives that a worker was to merge, and that nobody can read. */
+export async function unreadableArchives(storage: Storage, request: WorkRequest): Promise<DamagedArchive[]> {
+  return isToMergeAll(request) ? await storage.listDamaged() : [];
+}
+
 /** How many archives a worker that has come to its end was to merge, and could not. */
 export async function countUnmerged(storage: Storage, request: WorkRequest): Promise<number> {
-  const { merges, isOneShot, jobId, options, signal } = request;
-  if (!merges || isOneShot || jobId !== null || signal.aborted) return 0;
-  const archives = (await storage.listArchives()).filter((archive) => isMergeable(archive.options, options));
+  if (!isToMergeAll(request)) return 0;
+  const archives = (await storage.listArchives()).filter((archive) => isMergeable(archive.options, request.options));
   return archives.length > 1 ? archives.length : 0;
+}
+
+function isToMergeAll({ merges, isOneShot, jobId, signal }: WorkRequest): boolean {
+  return merges && !isOneShot && jobId === null && !signal.aborted;
 }

@@ -1,5 +1,5 @@
 import type { FoldError } from "../errors.ts";
-import type { ArchiveEntry, Attempt, JobEntry } from "../storage/port.ts";
+import type { ArchiveEntry, Attempt, DamagedArchive, JobEntry } from "../storage/port.ts";
 import type { FoldProgress } from "./fold-corpus.ts";
 
 /** What a worker tells of its work, as it happens. */
@@ -47,4 +47,6 @@ export interface WorkSummary {
   readonly tooLarge: readonly JobEntry[];
   /** Archives that were to be merged and are not: merging them has failed, or needs too much memory. */
   readonly unmerged: number;
+  /** Archives that were to be merged and cannot be read. */
+  readonly unreadable: readonly DamagedArchive[];
 }

@@ -33,7 +33,7 @@ import { pause } from "./pause.ts";
 import { runAttempt } from "./run-attempt.ts";
 import { Waits } from "./waits.ts";
 import { WalkThreads } from "./walk-threads.ts";
-import { countUnmerged, isTooLarge, noSuchJob } from "./what-is-left.ts";
+import { countUnmerged, isTooLarge, noSuchJob, unreadableArchives } from "./what-is-left.ts";
 import type { WorkSummary } from "./work-events.ts";
 import type { WorkRequest } from "./work-request.ts";
 
@@ -296,6 +296,7 @@ class WorkLoop {
   private async summary(): Promise<WorkSummary> {
     const { storage, request, done, failed, lost, orthos } = this;
     const tooLarge = (await storage.listJobs()).filter((job) => isTooLarge(job, request.budget_bytes));
-    return { done, failed, lost, orthos, tooLarge, unmerged: await countUnmerged(storage, request) };
+    const unmerged = await countUnmerged(storage, request);
+    return { done, failed, lost, orthos, tooLarge, unmerged, unreadable: await unreadableArchives(storage, request) };
   }
 }

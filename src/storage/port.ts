@@ -1,5 +1,6 @@
 import type { FoldOptions } from "../archive/manifest.ts";
 import type { WrittenArchive } from "../archive/writer.ts";
+import type { FoldError } from "../errors.ts";
 
 /** An answer at once or later: a backend on a local disk has no reason to wait. Errors are thrown or rejected likewise. */
 export type Answer<T> = T | Promise<T>;
@@ -83,8 +84,11 @@ export interface Storage {
   /** The sentences of an archive, encoded (FORMAT.md, "interner.bin"), without reading the rest. */
   readInterner(name: string): Answer<Uint8Array>;
 
-  /** All published archives, by name. */
+  /** All published archives that can be read, by name. */
   listArchives(): Answer<ArchiveEntry[]>;
+
+  /** Those that cannot, by name: they are neither merged nor given out, and whoever wants all must be told. */
+  listDamaged(): Answer<DamagedArchive[]>;
 
   /**
    * Keep what a running job has finished, so that its next attempt goes on from there. Another chunk of that name is
@@ -182,6 +186,12 @@ export interface ArchiveEntry {
   /** What its sentences take, encoded (FORMAT.md, "interner.bin"). */
   readonly sentences_bytes: number;
   readonly tar_sha256: string;
+}
+
+/** An archive that stands there and cannot be read: damaged, or not to be opened. */
+export interface DamagedArchive {
+  readonly name: string;
+  readonly error: FoldError;
 }
 
 /** A job as `fold status` shows it. */

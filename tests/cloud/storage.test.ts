@@ -61,6 +61,12 @@ test("an archive in whose place another one lies is damaged, however whole that 
   for (const name of ["one", "two"]) {
     expect(await codeOf(() => storage.openArchive(name, place.scratch))).toBe("corrupt");
   }
+  expect(await storage.listArchives()).toEqual([]);
+  const damaged = await storage.listDamaged();
+  expect(damaged.map(({ name, error }) => [name, error.code])).toEqual([
+    ["one", "corrupt"],
+    ["two", "corrupt"],
+  ]);
 });
 
 test("a text that is not what its key says is put there anew by whoever submits it", async () => {

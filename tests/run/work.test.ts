@@ -1,6 +1,6 @@
 // Workers on a state directory, as users start them.
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Status } from "../../src/cli/status.ts";
 import { call, report, start } from "../support/binary.ts";
@@ -58,6 +58,28 @@ function hasParts(state: string): boolean {
 }
 
 describe("fold work", () => {
+  test("an archive that cannot be read is named, and never left out of a merge without a word", async () => {
+    await withTexts({ "a.txt": "one two.", "b.txt": "three four.", "c.txt": "five six." }, async (state) => {
+      expect((await call(["work", "--state-dir", state])).exit).toBe(0);
+      truncateSync(join(state, "archives/b.tar.zst"), 300);
+      const merged = await call(["work", "--merge", "--state-dir", state]);
+      expect({
+        exit: merged.exit,
+        told: merged.stderr.includes("1 archive could not be read and is not merged: b"),
+      }).toEqual({
+        exit: 3,
+        told: true,
+      });
+      const { done, damaged } = await statusOf(state);
+      expect({ done, damaged }).toMatchObject({ done: 1, damaged: [{ name: "b", code: "corrupt" }] });
+      const { stdout } = await call(["status", "--state-dir", state]);
+      expect(stdout).toMatch(/cannot be read\n {2}b {2}.*b\.tar\.zst/);
+      const shown = await call(["show", "b", "--state-dir", state]);
+      expect(shown.exit).toBe(1);
+      expect(shown.stderr).not.toContain("no such file");
+    });
+  });
+
   test("leaves archives that fold merge takes by their names, folders and all", async () => {
     const small = { "book/1.txt": texts["small/tale.txt"], "book/2.txt": "the old men ran. all sat there." };
     await withTexts(small, async (state) => {
@@ -88,6 +110,7 @@ describe("fold work", () => {
         lost: 0,
         too_large: [],
         unmerged: 0,
+        unreadable: [],
       });
       const text = join(state, "..", "log.txt");
       writeFileSync(text, sampleText);

@@ -11,7 +11,7 @@ import { type Database, placeOf } from "../../db/database.ts";
 import { failJob } from "../../db/fail-job.ts";
 import { heartbeat } from "../../db/heartbeat.ts";
 import { attemptsUnderWay, leasedJob } from "../../db/leased-job.ts";
-import { getArchive, listArchives } from "../../db/list-archives.ts";
+import { getArchive, listArchives, listDamaged } from "../../db/list-archives.ts";
 import { listJobs } from "../../db/list-jobs.ts";
 import { markDamaged } from "../../db/mark-damaged.ts";
 import { reclaimStale } from "../../db/reclaim-stale.ts";
@@ -20,7 +20,16 @@ import type { ArchiveRow, ClaimedJob } from "../../db/rows.ts";
 import { FoldError, fromSystemError } from "../../errors.ts";
 import { sha256Of } from "../../s3/etag.ts";
 import { checkChunkName } from "../chunk-name.ts";
-import type { ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
+import type {
+  ArchiveEntry,
+  Attempt,
+  DamagedArchive,
+  JobEntry,
+  JobFailure,
+  JobProgress,
+  JobWanted,
+  Storage,
+} from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
 import { AttemptFolders, removeFolder } from "./attempt-folders.ts";
 import { BucketArchives, LEAST_CACHED_BYTES, type Uploaded } from "./bucket-archives.ts";
@@ -217,6 +226,11 @@ export class CloudStorage implements Storage {
     }
   }
 
+  async listDamaged(): Promise<DamagedArchive[]> {
+    const names = await listDamaged(await this.cloud.database());
+    return names.map((name) => ({ name, error: damaged(name) }));
+  }
+
   async spillChunk(attempt: Attempt, name: string, bytes: Uint8Array): Promise<void> {
     checkChunkName(name);
     await this.check(await this.cloud.database(), attempt);
@@ -291,6 +305,11 @@ export class CloudStorage implements Storage {
       throw error;
     }
   }
+}
+
+function damaged(name: string): FoldError {
+  const hint = "`fold archives rm` it, and submit its text again";
+  return new FoldError("corrupt", `what lies in the bucket is not the archive ${name}`, hint);
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {

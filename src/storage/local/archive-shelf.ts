@@ -13,7 +13,7 @@ import { type StoredArchive, WHOLE_ENDING } from "../../store/stored-archive.ts"
 import { WholeArchive } from "../../store/whole.ts";
 import { describeArchive, entryOf } from "../describe-archive.ts";
 import { pathOfName } from "../names.ts";
-import type { ArchiveEntry } from "../port.ts";
+import type { ArchiveEntry, DamagedArchive } from "../port.ts";
 import { makeFolder, move, moveQuickly, seeFolderToDisk, storeFiles } from "./files.ts";
 import { filesBelow } from "./layout.ts";
 
@@ -39,21 +39,37 @@ export class ArchiveShelf {
   }
 
   /**
-   * All archives, by name. A damaged one is left out: `fold verify` and `fold store verify` tell what is wrong.
+   * All archives that can be read, by name.
    *
    * @param isQuick believe what was read before under a name: enough to choose among thousands, again and again
    */
   async list(isQuick = false): Promise<ArchiveEntry[]> {
+    const read = (name: string) => (isQuick ? this.known.get(name)?.entry : undefined) ?? this.entry(name);
+    const entries = await Promise.all(this.names().map(read));
+    return entries.filter((entry) => entry !== null);
+  }
+
+  /** The archives that `list` leaves out, by name, with what is wrong with them. */
+  async damaged(): Promise<DamagedArchive[]> {
+    const found: DamagedArchive[] = [];
+    for (const name of this.names()) {
+      if ((await this.entry(name)) !== null) continue;
+      const error = await this.troubleWith(this.placeOf(name));
+      if (error !== null) found.push({ name, error });
+    }
+    return found;
+  }
+
+  /** Of all that stands on the shelf, in whatever form. */
+  private names(): string[] {
     const names = new Set<string>();
     for (const path of filesBelow(this.folder)) {
       const form = FORMS.find(({ shelved }) => path.endsWith(shelved));
       if (form !== undefined && !basename(dirname(path)).endsWith(".work"))
         names.add(path.slice(0, -form.shelved.length));
     }
-    const read = (name: string) => (isQuick ? this.known.get(name)?.entry : undefined) ?? this.entry(name);
-    const entries = await Promise.all([...names].map(read));
     // Not in the order of their paths: the ending and the borders of folders come in between.
-    return entries.filter((entry) => entry !== null).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [...names].sort();
   }
 
   /** Whether something stands under a name, be it whole or damaged. */
@@ -119,14 +135,29 @@ export class ArchiveShelf {
   /** What an archive is; null for one that is damaged or gone. */
   async describe(file: string): Promise<ArchiveEntry | null> {
     try {
-      // Opened once: this is done for each small text.
-      if (file.endsWith(WHOLE_ENDING)) return await describeArchive(file);
-      const archive = this.open(file);
-      return entryOf(await archive.describe(), archive.size_bytes, await archive.tarSha256());
+      return await this.read(file);
     } catch (error) {
       if (error instanceof FoldError && UNUSABLE.has(error.code)) return null;
       throw error;
     }
+  }
+
+  /** Why an archive cannot be described; null for one that can, or that has gone. */
+  private async troubleWith(file: string): Promise<FoldError | null> {
+    try {
+      await this.read(file);
+      return null;
+    } catch (error) {
+      if (!(error instanceof FoldError)) throw error;
+      return existsSync(file) ? error : null;
+    }
+  }
+
+  private async read(file: string): Promise<ArchiveEntry> {
+    // Opened once: this is done for each small text.
+    if (file.endsWith(WHOLE_ENDING)) return await describeArchive(file);
+    const archive = this.open(file);
+    return entryOf(await archive.describe(), archive.size_bytes, await archive.tarSha256());
   }
 
   /** A file with all of an archive in it: that which it is kept in, or one that is made of it. */

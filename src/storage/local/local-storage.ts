@@ -4,7 +4,17 @@ import type { WrittenArchive } from "../../archive/writer.ts";
 import { FoldError, fromSystemError } from "../../errors.ts";
 import { TAKEN_ENDING } from "../../store/layout.ts";
 import { checkChunkName } from "../chunk-name.ts";
-import type { Answer, ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
+import type {
+  Answer,
+  ArchiveEntry,
+  Attempt,
+  DamagedArchive,
+  JobEntry,
+  JobFailure,
+  JobProgress,
+  JobWanted,
+  Storage,
+} from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
 import { ArchiveShelf } from "./archive-shelf.ts";
 import { claimMerge } from "./claim-merges.ts";
@@ -195,6 +205,10 @@ export class LocalStorage implements Storage {
 
   listArchives(): Answer<ArchiveEntry[]> {
     return this.shelf.list();
+  }
+
+  listDamaged(): Answer<DamagedArchive[]> {
+    return this.shelf.damaged();
   }
 
   spillChunk(attempt: Attempt, name: string, bytes: Uint8Array): Answer<void> {

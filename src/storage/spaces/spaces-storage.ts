@@ -6,7 +6,16 @@ import { Cache } from "../../s3/cache.ts";
 import { Connection, type S3Options } from "../../s3/connection.ts";
 import { checkDecoded, describeWritten } from "../describe-archive.ts";
 import { mayBeThere } from "../may-be-there.ts";
-import type { ArchiveEntry, Attempt, JobEntry, JobFailure, JobProgress, JobWanted, Storage } from "../port.ts";
+import type {
+  ArchiveEntry,
+  Attempt,
+  DamagedArchive,
+  JobEntry,
+  JobFailure,
+  JobProgress,
+  JobWanted,
+  Storage,
+} from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
 import { listChunks, readBytes, readChunk, sourcePath, spillChunk } from "./attempt-files.ts";
 import { entriesOf, owned } from "./attempts.ts";
@@ -173,6 +182,11 @@ export class SpacesStorage implements Storage {
 
   listArchives(): Promise<ArchiveEntry[]> {
     return this.listed.all();
+  }
+
+  /** Only whoever fetches an archive from Spaces finds out: `fold collect` does. */
+  listDamaged(): DamagedArchive[] {
+    return [];
   }
 
   async spillChunk(attempt: Attempt, name: string, bytes: Uint8Array): Promise<void> {
