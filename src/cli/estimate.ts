@@ -1,4 +1,7 @@
 import { statSync } from "node:fs";
+import { encodeInterner } from "../archive/interner.ts";
+import { compressFrame } from "../archive/zstd.ts";
+import type { Corpus } from "../core/corpus.ts";
 import { type Estimate, estimateOrthos } from "../core/estimate.ts";
 import { PhraseIndex } from "../core/phrase-index.ts";
 import { FoldError } from "../errors.ts";
@@ -10,8 +13,10 @@ import { type PriceTable, readPrices } from "./prices.ts";
 import { formatBytes, formatDuration, formatLarge, formatTable } from "./text.ts";
 
 /** Bytes that an ortho takes in an archive, by its dimensions: measured on a book and on a chapter. */
-const BYTES_PER_ORTHO_OF_TWO_DIMS = 1.35;
-const BYTES_PER_ORTHO_OF_MORE = 2.5;
+const BYTES_PER_ORTHO_OF_TWO_DIMS = 1;
+const BYTES_PER_ORTHO_OF_MORE = 2;
+/** Bytes of an archive without orthos and sentences: manifest, best ortho, and what stands between the members. */
+const BYTES_OF_NOTHING = 900;
 
 /** What `fold estimate --json` prints. */
 interface EstimateReport {
@@ -60,7 +65,7 @@ export async function execute({ parameters, flags }: CommandArguments<EstimateFl
       shapes: roundCounts(estimate),
       is_exact: estimate.isExact,
       elapsed_ms: Math.round(prepared - started + walk_ms),
-      archive_bytes: Math.round(archiveBytes(estimate)),
+      archive_bytes: Math.round(archiveBytes(estimate, corpus)),
       threads,
       fleet: null,
     };
@@ -94,8 +99,8 @@ function roundCounts({ shapes }: Estimate): Record<string, number> {
   return Object.fromEntries(Object.entries(shapes).map(([shape, count]) => [shape, Math.max(1, Math.round(count))]));
 }
 
-function archiveBytes({ shapes }: Estimate): number {
-  let bytes = 0;
+function archiveBytes({ shapes }: Estimate, corpus: Corpus): number {
+  let bytes = BYTES_OF_NOTHING + compressFrame(encodeInterner(corpus)).length;
   for (const [shape, count] of Object.entries(shapes)) {
     bytes += count * (shape.split("x").length === 2 ? BYTES_PER_ORTHO_OF_TWO_DIMS : BYTES_PER_ORTHO_OF_MORE);
   }
