@@ -74,6 +74,7 @@ interface Explanation {
 const explanations: Readonly<Record<string, Explanation>> = {
   ENOENT: { code: "not_found", what: "no such file or folder", hint: "check the path" },
   ENOTDIR: { code: "not_found", what: "a part of the path is not a folder", hint: "check the path" },
+  ELOOP: { code: "not_found", what: "its symbolic links lead in a circle", hint: "see where they lead" },
   EISDIR: { code: "usage", what: "it is a folder", hint: "give the path of a file" },
   ENOSPC: {
     code: "no_space",

@@ -5,9 +5,11 @@ import type { Corpus } from "../core/corpus.ts";
 import { type Estimate, estimateOrthos } from "../core/estimate.ts";
 import { PhraseIndex } from "../core/phrase-index.ts";
 import { FoldError } from "../errors.ts";
-import { findTexts, readText, type TextPlace } from "../jobs/read-texts.ts";
+import { findTexts } from "../jobs/find-texts.ts";
+import { readText, type TextPlace } from "../jobs/read-texts.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { EstimateFlags } from "./definitions.ts";
+import { eachText } from "./each-text.ts";
 import { type FleetPlan, type FleetWork, fleetLines, planFleet } from "./fleet.ts";
 import { type PriceTable, readPrices } from "./prices.ts";
 import { formatBytes, formatDuration, formatLarge, formatTable } from "./text.ts";
@@ -40,46 +42,48 @@ const BYTES_PER_WORD = 6;
 
 /** `fold estimate PATH...`: what a fold would find, how long it would take, how big its archive would be. */
 export async function execute({ parameters, flags }: CommandArguments<EstimateFlags>, io: CommandIo): Promise<number> {
-  const { output, signal } = io;
   const prices = pricesFor(flags);
-  for (const place of findTexts(parameters)) {
-    const started = performance.now();
-    const { corpus, source } = await readText(place);
-    const index = PhraseIndex.build(corpus);
-    const prepared = performance.now();
-    const estimate = estimateOrthos(index, {
-      maxDims: flags.maxDims ?? Infinity,
-      minVolume: flags.minVolume,
-      random: Math.random,
-      now: () => performance.now(),
-      isTimeUp: () => signal.aborted || performance.now() - started > flags.seconds * 1000,
-    });
-    const rate = estimate.visited / Math.max(1, estimate.walk_ms);
-    const threads = navigator.hardwareConcurrency;
-    const walk_ms = estimate.orthos / Math.max(1, rate * threads);
-    const report: EstimateReport = {
-      text: source.name,
-      max_dims: flags.maxDims,
-      min_volume: flags.minVolume,
-      orthos: Math.round(estimate.orthos),
-      shapes: roundCounts(estimate),
-      is_exact: estimate.isExact,
-      elapsed_ms: Math.round(prepared - started + walk_ms),
-      archive_bytes: Math.round(archiveBytes(estimate, corpus)),
-      threads,
-      fleet: null,
-    };
-    const work: FleetWork = {
-      text_bytes: place.path === null ? source.tokens * BYTES_PER_WORD : statSync(place.path).size,
-      prepare_ms: prepared - started,
-      walk_ms: walk_ms * threads,
-      archive_bytes: report.archive_bytes,
-    };
-    const whole = prices === null ? report : { ...report, fleet: fleetFor(work, prices, flags) };
-    if (flags.json) output.json(whole);
-    else for (const line of lines(whole, place, io)) output.line(line);
-  }
+  await eachText(findTexts(parameters), (place) => estimate(place, prices, flags, io), "estimated", io);
   return 0;
+}
+
+async function estimate(place: TextPlace, prices: PriceTable | null, flags: EstimateFlags, io: CommandIo) {
+  const { output, signal } = io;
+  const started = performance.now();
+  const { corpus, source } = await readText(place);
+  const index = PhraseIndex.build(corpus);
+  const prepared = performance.now();
+  const estimated = estimateOrthos(index, {
+    maxDims: flags.maxDims ?? Infinity,
+    minVolume: flags.minVolume,
+    random: Math.random,
+    now: () => performance.now(),
+    isTimeUp: () => signal.aborted || performance.now() - started > flags.seconds * 1000,
+  });
+  const rate = estimated.visited / Math.max(1, estimated.walk_ms);
+  const threads = navigator.hardwareConcurrency;
+  const walk_ms = estimated.orthos / Math.max(1, rate * threads);
+  const report: EstimateReport = {
+    text: source.name,
+    max_dims: flags.maxDims,
+    min_volume: flags.minVolume,
+    orthos: Math.round(estimated.orthos),
+    shapes: roundCounts(estimated),
+    is_exact: estimated.isExact,
+    elapsed_ms: Math.round(prepared - started + walk_ms),
+    archive_bytes: Math.round(archiveBytes(estimated, corpus)),
+    threads,
+    fleet: null,
+  };
+  const work: FleetWork = {
+    text_bytes: place.path === null ? source.tokens * BYTES_PER_WORD : statSync(place.path).size,
+    prepare_ms: prepared - started,
+    walk_ms: walk_ms * threads,
+    archive_bytes: report.archive_bytes,
+  };
+  const whole = prices === null ? report : { ...report, fleet: fleetFor(work, prices, flags) };
+  if (flags.json) output.json(whole);
+  else for (const line of lines(whole, place, io)) output.line(line);
 }
 
 function fleetFor(work: FleetWork, prices: PriceTable, { hours }: EstimateFlags): EstimateReport["fleet"] {

@@ -1,7 +1,8 @@
 import { dirname } from "node:path";
 import { type Cut, cutText, type Piece } from "../core/cut.ts";
 import { FoldError } from "../errors.ts";
-import { findTexts, holdsNoWords, readDecoded, type TextPlace } from "../jobs/read-texts.ts";
+import { findTexts } from "../jobs/find-texts.ts";
+import { holdsNoWords, readDecoded, type TextPlace } from "../jobs/read-texts.ts";
 import type { StorageConfig } from "../storage/create-storage.ts";
 import { layoutOf } from "../storage/local/layout.ts";
 import { pieceFiles, type Staged, stageTexts } from "../storage/local/staging.ts";

@@ -1,7 +1,8 @@
 import { sha256 } from "../archive/manifest.ts";
 import { countWords, decodeText } from "../core/text.ts";
 import { FoldError } from "../errors.ts";
-import { findTexts, holdsNoWords, readBytes } from "../jobs/read-texts.ts";
+import { findTexts } from "../jobs/find-texts.ts";
+import { holdsNoWords, readBytes } from "../jobs/read-texts.ts";
 import { type SubmittedText, submitTexts, type TextToFold } from "../storage/cloud/submit.ts";
 import { withCloud } from "./cloud.ts";
 import type { SubmitFlags } from "./cloud-definitions.ts";
@@ -15,6 +16,7 @@ const become = { what: "archive", wayOut: "rename one of them, or submit them on
 /** `fold submit PATH...`: upload texts, then queue their jobs; a text that cannot be folded keeps all from being sent. */
 export async function execute({ parameters, flags }: CommandArguments<SubmitFlags>, io: CommandIo): Promise<number> {
   const places = findTexts(parameters, become);
+  for (const { trouble } of places) if (trouble !== undefined) throw trouble;
   if (flags.name !== null && places.length > 1) {
     throw new FoldError("usage", "--name can name one text only", "leave it out, or submit the texts one by one");
   }

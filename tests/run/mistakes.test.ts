@@ -1,6 +1,6 @@
 // Each mistake has a message of its own, a hint and an exit code, and leaves nothing half-written behind.
 import { describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { call } from "../support/binary.ts";
 import { samplePath } from "../support/sample.ts";
@@ -69,6 +69,62 @@ describe("mistakes", () => {
       const ended = await call(["run", "texts", "--out", "out"], { cwd: folder });
       expect(ended.exit).toBe(3);
       expect(ended.stderr).toContain("1 of 2 texts");
+      expect(readdirSync(join(folder, "out"))).toEqual(["good.tar.zst"]);
+    });
+  });
+
+  test("what cannot be read in a folder is named and left out, whatever it is", async () => {
+    await withFolder(async (folder) => {
+      const texts = join(folder, "texts");
+      mkdirSync(texts);
+      writeFileSync(join(texts, "good.txt"), "a b. c d. a c. b d.");
+      writeFileSync(Buffer.concat([Buffer.from(join(texts, "bad")), Buffer.from([0xff]), Buffer.from(".txt")]), "a b");
+      symlinkSync("nobody@nowhere:1", join(texts, "gone.txt"));
+      symlinkSync("circle.txt", join(texts, "circle.txt"));
+      symlinkSync(".", join(texts, "loop"));
+      const reasons = {
+        "bad\ufffd.txt": "name is not UTF-8",
+        "gone.txt": "leads to no file",
+        "circle.txt": "lead in a circle",
+        loop: "leads back to a folder",
+      };
+      for (const args of [["run", "--out", "out"], ["estimate"], ["stage", "--by", "paragraph"]]) {
+        const { exit, stderr } = await call([...args, "texts"], { cwd: folder });
+        for (const [name, reason] of Object.entries(reasons)) {
+          expect(stderr).toMatch(new RegExp(`warning: .*texts/${name}.* ${reason}`));
+        }
+        expect(stderr).toContain("4 of 5 texts could not be");
+        expect(exit).toBe(3);
+      }
+      expect(readdirSync(join(folder, "out"))).toEqual(["good.tar.zst"]);
+    });
+  });
+
+  test("a folder below that may not be read is named, and what is beside it is folded", async () => {
+    if (process.getuid?.() === 0) {
+      console.warn("Root may read everything: a folder that may not be read is not tested.");
+      return;
+    }
+    await withFolder(async (folder) => {
+      mkdirSync(join(folder, "texts/closed"), { recursive: true });
+      writeFileSync(join(folder, "texts/good.txt"), "a b. c d. a c. b d.");
+      chmodSync(join(folder, "texts/closed"), 0);
+      const { exit, stderr } = await call(["run", "texts", "--out", "out"], { cwd: folder });
+      expect(stderr).toContain("cannot list the folder texts/closed: permission denied");
+      expect(exit).toBe(3);
+      expect(readdirSync(join(folder, "out"))).toEqual(["good.tar.zst"]);
+    });
+  });
+
+  test("hidden files and folders hold no texts", async () => {
+    await withFolder(async (folder) => {
+      mkdirSync(join(folder, "texts/.git"), { recursive: true });
+      for (const file of ["good.txt", ".hidden.txt", ".git/log.txt"]) {
+        writeFileSync(join(folder, "texts", file), "a b. c d. a c. b d.");
+      }
+      symlinkSync("nobody@nowhere:1", join(folder, "texts/.#good.txt"));
+      const { exit, stderr } = await call(["run", "texts", "--out", "out"], { cwd: folder });
+      expect([exit, stderr]).toEqual([0, ""]);
       expect(readdirSync(join(folder, "out"))).toEqual(["good.tar.zst"]);
     });
   });
