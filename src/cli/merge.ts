@@ -42,7 +42,7 @@ async function merge(archives: readonly Archive[], flags: MergeFlags, io: Comman
   }
   if (plan.copyFrom === null) return foldInput(input, { ...flags, folder }, io);
   makeFolder(folder);
-  const written = await copyChunks(plan, plan.copyFrom, name, path);
+  const written = await copyChunks(plan, plan.copyFrom, name, path, { signal: io.signal });
   const elapsed_ms = Math.round(performance.now() - started);
   const peak_rss_bytes = process.resourceUsage().maxRSS * 1024;
   return describeArchive(written.manifest, written, { elapsed_ms, threads: 1, peak_rss_bytes });

@@ -7,6 +7,7 @@ import { type ArchiveIdentity, ArchiveWriter, type Durability, type WrittenArchi
 import { compareUtf8 } from "../core/compare.ts";
 import { type Corpus, CorpusBuilder } from "../core/corpus.ts";
 import { FoldError } from "../errors.ts";
+import { breathe } from "../store/files.ts";
 
 /** What a merge comes to, before any of it is done. */
 export interface MergePlan<T = Archive> extends Omit<ArchiveIdentity, "name"> {
@@ -147,7 +148,11 @@ function refuseMissing<T>({ name, shards, archives }: Part<T>): void {
   );
 }
 
-/** Write the archive of a merge whose chunks are all there. */
+/**
+ * Write the archive of a merge whose chunks are all there.
+ *
+ * @throws FoldError `interrupted` when the signal came before the end: nothing is left behind
+ */
 export async function copyChunks(
   plan: MergePlan,
   archives: readonly Archive[],
@@ -158,6 +163,8 @@ export async function copyChunks(
   const writer = new ArchiveWriter(path, { ...plan, name }, plan.corpus, durability);
   try {
     for await (const [entry, bytes] of inOrderOfTheWalk(archives)) {
+      // Reading and writing wait for nobody: without a turn for them no signal would be heard before the end.
+      await breathe();
       if (signal?.aborted) throw new FoldError("interrupted", "stopped before the end", "run the same command again");
       writer.addChunk(decodeChunk(bytes, entry.path), bytes);
     }

@@ -1,11 +1,13 @@
 // What a merge of archives comes to, before any of it is done.
 import { afterAll, describe, expect, test } from "bun:test";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { FoldOptions } from "../../src/archive/manifest.ts";
 import { Archive } from "../../src/archive/reader.ts";
-import { MergePlanner, planMerge } from "../../src/jobs/merge-archives.ts";
+import { copyChunks, MergePlanner, planMerge } from "../../src/jobs/merge-archives.ts";
 import { usualOptions, writeTinyArchive } from "../storage/place.ts";
-import { foldErrorOf } from "../support/folds.ts";
+import { foldErrorOf, foldText } from "../support/folds.ts";
+import { sampleText } from "../support/sample.ts";
 import { memoryFolder } from "../support/temporary.ts";
 
 const folder = memoryFolder();
@@ -90,4 +92,22 @@ test("an archive adds nothing to a union whose texts hold all its sentences, and
   expect(await planner.hasAll(await archiveOf("c", one))).toBe(false);
   expect(await planner.hasAll(await archiveOf("alone", "five six."))).toBe(false);
   expect(await planner.hasAll(await archiveOf("b", "six seven."))).toBe(false);
+});
+
+test("a stop is heard while chunks are put side by side, and leaves nothing behind", async () => {
+  const parts = join(folder, "parts");
+  mkdirSync(parts);
+  for (const number of [1, 2]) {
+    const archive = join(parts, `${number}.tar.zst`);
+    await foldText(sampleText, { archive, options: { ...usualOptions, shard: { number, of: 2 } } });
+    opened.push(await Archive.open(archive));
+  }
+  const shards = opened.slice(-2);
+  const plan = await planMerge(shards);
+  const stop = new AbortController();
+  // Where a signal of the system comes from, too: another turn.
+  setImmediate(() => stop.abort());
+  const joined = copyChunks(plan, shards, "joined", join(parts, "joined.tar.zst"), { signal: stop.signal });
+  expect((await foldErrorOf(() => joined)).code).toBe("interrupted");
+  expect(readdirSync(parts).sort()).toEqual(["1.tar.zst", "2.tar.zst"]);
 });
