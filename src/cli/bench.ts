@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FoldError } from "../errors.ts";
+import { findTexts } from "../jobs/find-texts.ts";
 import { version } from "../version.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { BenchFlags } from "./definitions.ts";
@@ -18,21 +19,28 @@ interface Measurement {
   readonly archive_bytes: number | null;
 }
 
+/** How a text is folded once. */
+interface Way {
+  readonly threads: number;
+  readonly archive: boolean;
+  readonly maxDims: number | null;
+  readonly signal: AbortSignal;
+}
+
 /** `fold bench PATH`: fold a text with and without an archive on different numbers of threads, and compare. */
 export async function execute(
   { parameters, flags }: CommandArguments<BenchFlags>,
   { output, signal }: CommandIo,
 ): Promise<number> {
-  const [text] = parameters;
+  const text = pathOfText(parameters[0]);
   const threadCounts = flags.threads ?? [...new Set([1, navigator.hardwareConcurrency])];
   const ways = [false, true].flatMap((archive) => threadCounts.map((threads) => ({ archive, threads })));
   const reports: FoldReport[][] = ways.map(() => []);
   // In turn, not one way after the other: a machine that slows down for a minute then slows all of them.
   for (let i = 0; i < flags.runs; i++) {
     for (const [number, { archive, threads }] of ways.entries()) {
-      signal.throwIfAborted();
       output.note(`run ${i + 1} of ${flags.runs}: ${threads} threads, ${archive ? "with" : "without"} archive`);
-      reports[number].push(await foldOnce(text, threads, archive, flags.maxDims));
+      reports[number].push(await foldOnce(text, { threads, archive, maxDims: flags.maxDims, signal }));
     }
   }
   const measurements = ways.map(({ archive, threads }, number) => summarise(reports[number], threads, archive));
@@ -49,6 +57,20 @@ export async function execute(
     ...compare(measurements, orthos),
   });
   return 0;
+}
+
+/** The text, as every run reads it anew. */
+function pathOfText(given: string): string {
+  if (given === "-") {
+    throw new FoldError(
+      "usage",
+      "the standard input can be read only once, and bench reads it many times",
+      "give a file",
+    );
+  }
+  const { length } = findTexts([given]);
+  if (length === 1) return given;
+  throw new FoldError("usage", `bench folds one text, and ${given} holds ${length}`, "give the path of one of them");
 }
 
 function summarise(runs: readonly FoldReport[], threads: number, archive: boolean): Measurement {
@@ -82,18 +104,30 @@ function compare(measurements: readonly Measurement[], orthos: number) {
 }
 
 /** One fold in a process of its own, so that its memory and start-up count and nothing is warm. */
-async function foldOnce(text: string, threads: number, archive: boolean, maxDims: number | null): Promise<FoldReport> {
+async function foldOnce(text: string, way: Way): Promise<FoldReport> {
+  const { threads, archive, maxDims, signal } = way;
   const folder = mkdtempSync(join(tmpdir(), "fold-bench-"));
   const self = Bun.isStandaloneExecutable ? [process.execPath] : [process.execPath, Bun.main];
   const where = archive ? ["--out", folder] : ["--no-archive"];
-  const options = ["--threads", String(threads), "--max-dims", String(maxDims ?? "all"), "--json", "--quiet"];
+  const options = ["--threads", String(threads), "--max-dims", String(maxDims ?? "all"), "--json", "--quiet", ...where];
   try {
-    const run = Bun.spawn([...self, "run", text, ...options, ...where], { stdout: "pipe", stderr: "pipe" });
+    const run = Bun.spawn([...self, "run", ...options, "--", text], { stdout: "pipe", stderr: "pipe", signal });
     const [stdout, stderr, exit] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
-    if (exit !== 0) throw new FoldError("failed", `a run of the bench failed: ${stderr.trim()}`, "see the line above");
+    if (signal.aborted) throw new FoldError("interrupted", "stopped before the end", "run the same command again");
+    if (exit !== 0) throw errorOf(stdout, stderr);
     return JSON.parse(stdout) as FoldReport;
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What a run has told, as if it had happened here. */
+function errorOf(stdout: string, stderr: string): FoldError {
+  try {
+    const { code, message, hint } = (JSON.parse(stdout) as { error: FoldError }).error;
+    return new FoldError(code, message, hint);
+  } catch {
+    return new FoldError("failed", `a run of the bench ended in the middle: ${stderr.trim()}`, "run the command again");
   }
 }
 

@@ -36,6 +36,24 @@ const mistakes: Record<string, Mistake> = {
     exit: 2,
     message: 'archive "a"',
   },
+  "a bench of a text that is missing": {
+    args: ["bench", "nope"],
+    exit: 5,
+    message: "fold: cannot read the text nope: no such file",
+  },
+  "a bench of a text without words": {
+    args: ["bench", "a.txt"],
+    files: { "a.txt": "123" },
+    exit: 1,
+    message: "fold: a.txt holds no words",
+  },
+  "a bench of the standard input": { args: ["bench", "-"], exit: 2, message: "read only once" },
+  "a bench of many texts": {
+    args: ["bench", "."],
+    files: { "a.txt": "a b", "b.txt": "b" },
+    exit: 2,
+    message: "holds 2",
+  },
   "an archive that is none": {
     args: ["show", "a.tar.zst"],
     files: { "a.tar.zst": "not an archive" },

@@ -80,3 +80,19 @@ describe("a run that is stopped", () => {
     });
   });
 });
+
+test("a bench that is stopped ends the run under way, and leaves nothing behind", async () => {
+  await withFolder(async (folder) => {
+    const text = join(folder, "log.txt");
+    writeFileSync(text, halfOfSample);
+    const scratch = join(folder, "scratch");
+    mkdirSync(scratch);
+    const { child, ended } = start(["bench", text, ...DIMENSIONS], { env: { TMPDIR: scratch } });
+    while (readdirSync(scratch).length === 0 && child.exitCode === null) await Bun.sleep(5);
+    child.kill("SIGTERM");
+    const { exit, stderr } = await ended;
+    expect(exit).toBe(130);
+    expect(stderr).toContain("fold: stopped before the end\nhint: run the same command again\n");
+    expect(readdirSync(scratch)).toEqual([]);
+  });
+});
