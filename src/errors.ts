@@ -75,6 +75,7 @@ const explanations: Readonly<Record<string, Explanation>> = {
   ENOENT: { code: "not_found", what: "no such file or folder", hint: "check the path" },
   ENOTDIR: { code: "not_found", what: "a part of the path is not a folder", hint: "check the path" },
   ELOOP: { code: "not_found", what: "its symbolic links lead in a circle", hint: "see where they lead" },
+  ENAMETOOLONG: { code: "usage", what: "the name is too long", hint: "give a shorter one" },
   EISDIR: { code: "usage", what: "it is a folder", hint: "give the path of a file" },
   ENOSPC: {
     code: "no_space",

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Archive } from "../archive/reader.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
+import { statOf } from "../store/files.ts";
 import type { CommandIo } from "./command.ts";
 import { type StorageFlags, withStorage } from "./job-storage.ts";
 
@@ -21,15 +22,15 @@ export class ArchiveFiles {
    * @throws FoldError `not_found` when there is neither a file nor an archive of that name
    */
   async find(named: string): Promise<string> {
-    const found = statSync(named, { throwIfNoEntry: false });
-    if (found !== undefined && !found.isDirectory()) return named;
+    const found = statOf(named);
+    if (found !== null && !found.isDirectory()) return named;
     return await withStorage(this.flags, this.io, async (storage) => {
       const isThere = (await storage.listArchives()).some(({ name }) => name === named);
       if (isThere) return await storage.openArchive(named, this.temporaryFolder());
       const damaged = (await storage.listDamaged()).find(({ name }) => name === named);
       if (damaged !== undefined) throw damaged.error;
       // What is wrong with a folder is told by whoever tries to read it.
-      if (found !== undefined) return named;
+      if (found !== null) return named;
       throw new FoldError(
         "not_found",
         `cannot read the archive ${named}: no such file, and no archive of that name in ${storage.place}`,

@@ -9,7 +9,6 @@ import {
   openSync,
   renameSync,
   rmSync,
-  statSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { Archive } from "../archive/reader.ts";
@@ -22,6 +21,7 @@ import type { Choice } from "../storage/spaces/judgement.ts";
 import { newArchiveKey } from "../storage/spaces/keys.ts";
 import { isUnusable, type ResultArchives, reasonOf } from "../storage/spaces/result-archives.ts";
 import type { Survey, Surveyed } from "../storage/spaces/survey.ts";
+import { statOf } from "../store/files.ts";
 import type { CollectFlags } from "./collect-definition.ts";
 import type { CommandIo } from "./command.ts";
 import { type FoldInput, foldInput } from "./fold.ts";
@@ -119,7 +119,7 @@ async function lookAtAll(planner: MergePlanner<Surveyed>, { survey, archives, fo
 
 /** Whether the result is in its place already; FoldError `usage` where something else is that is no archive. */
 async function isThere(out: string, input: FoldInput): Promise<boolean> {
-  if (statSync(out, { throwIfNoEntry: false }) === undefined) return false;
+  if (statOf(out) === null) return false;
   const found = await findArchive(out, input, input.corpus);
   if (found === "damaged") {
     throw new FoldError("usage", `${out} is there already and is no whole archive`, "remove it, or give another --out");

@@ -1,8 +1,9 @@
-import { renameSync, type Stats, statSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { syncFolder } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { BucketArchives } from "../storage/cloud/bucket-archives.ts";
+import { statOf } from "../store/files.ts";
 import { archiveNamed } from "./archive-named.ts";
 import { withCloud } from "./cloud.ts";
 import type { GetFlags } from "./cloud-definitions.ts";
@@ -29,14 +30,14 @@ export async function execute({ parameters, flags }: CommandArguments<GetFlags>,
 
 /** Where the archive goes; what cannot be is told before anything is fetched. */
 function placeOf({ out, force }: GetFlags, name: string): string {
-  const path = out === null ? name : out.endsWith("/") || look(out)?.isDirectory() ? join(out, name) : out;
-  const there = look(path);
+  const path = out === null ? name : out.endsWith("/") || statOf(out)?.isDirectory() ? join(out, name) : out;
+  const there = statOf(path);
   if (there?.isFile() === false) throw new FoldError("usage", `${path} is there and no file`, "give another --out");
-  if (there !== undefined && !force) {
+  if (there !== null && !force) {
     throw new FoldError("usage", `${path} is there already`, "give another --out, or --force to replace it");
   }
   const folder = dirname(path);
-  if (look(folder)?.isDirectory() !== true) {
+  if (statOf(folder)?.isDirectory() !== true) {
     throw new FoldError(
       "not_found",
       `there is no folder ${folder} for ${basename(path)}`,
@@ -44,14 +45,6 @@ function placeOf({ out, force }: GetFlags, name: string): string {
     );
   }
   return path;
-}
-
-function look(path: string): Stats | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch (error) {
-    throw fromSystemError(error, "read the file", path);
-  }
 }
 
 function giveName(half: string, path: string): void {

@@ -36,6 +36,18 @@ const mistakes: Record<string, Mistake> = {
     exit: 2,
     message: 'archive "a"',
   },
+  ...Object.fromEntries(
+    ["show", "export", "verify", "merge"].flatMap((command): [string, Mistake][] => {
+      const others = command === "merge" ? ["b"] : [];
+      const files = { "a.tar.zst": "not an archive" };
+      const below = { args: [command, "a.tar.zst/x", ...others], files, exit: 5, message: "a.tar.zst/x: no such file" };
+      const long = { args: [command, "n".repeat(300), ...others], exit: 2, message: "the name is too long" };
+      return [
+        [`${command} of a path below a file`, below],
+        [`${command} of a path that is too long`, long],
+      ];
+    }),
+  ),
   "a bench of a text that is missing": {
     args: ["bench", "nope"],
     exit: 5,
