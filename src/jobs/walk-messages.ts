@@ -52,9 +52,14 @@ export interface ChunkDone {
   readonly spilled: SpilledChunk | null;
 }
 
+/** What ended a thread; the stack, where there is one, is for whoever looks for the mistake. */
+export interface WalkFailure {
+  readonly kind: "failed";
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly stack: string | null;
+}
+
 /** What a thread tells. */
-export type WalkReport =
-  | ChunkDone
-  | { readonly kind: "end" }
-  | { readonly kind: "stopped" }
-  | { readonly kind: "failed"; readonly code: string; readonly message: string; readonly hint: string };
+export type WalkReport = ChunkDone | { readonly kind: "end" } | { readonly kind: "stopped" } | WalkFailure;

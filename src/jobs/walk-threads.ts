@@ -1,5 +1,6 @@
-import { FoldError, type FoldErrorCode } from "../errors.ts";
+import { FoldError } from "../errors.ts";
 import { startThread } from "../threads.ts";
+import { errorOfThread } from "./walk-failure.ts";
 import type { ChunkDone, WalkOrder, WalkReport } from "./walk-messages.ts";
 
 /**
@@ -46,7 +47,7 @@ function follow(thread: Worker, order: WalkOrder, onChunk: (done: ChunkDone) => 
           reject(error);
         }
       } else if (data.kind === "failed") {
-        reject(new FoldError(data.code as FoldErrorCode, data.message, data.hint));
+        reject(errorOfThread(data));
       } else {
         resolve(data.kind === "end");
       }

@@ -1,4 +1,4 @@
-import { FoldError } from "../errors.ts";
+import { failureOf } from "./walk-failure.ts";
 import type { ChunkDone, WalkOrder, WalkReport } from "./walk-messages.ts";
 import { walkTasks } from "./walk-tasks.ts";
 
@@ -10,7 +10,7 @@ self.onmessage = ({ data }: MessageEvent<WalkOrder>) => {
   try {
     report({ kind: walkTasks(data, reportChunk) ? "end" : "stopped" });
   } catch (error) {
-    report(describe(error));
+    report(failureOf(error));
   }
 };
 
@@ -23,12 +23,4 @@ function reportChunk(done: ChunkDone): void {
 
 function report(message: WalkReport, transfer: ArrayBuffer[] = []): void {
   self.postMessage(message, transfer);
-}
-
-function describe(error: unknown): WalkReport {
-  if (error instanceof FoldError) {
-    return { kind: "failed", code: error.code, message: error.message, hint: error.hint };
-  }
-  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { kind: "failed", code: "failed", message, hint: "this is a mistake in fold: please report it" };
 }
