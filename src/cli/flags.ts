@@ -1,3 +1,4 @@
+import { NAME_RULE, problemOfName } from "../archive/archive-name.ts";
 import { parseShape } from "../core/shapes.ts";
 import { FoldError } from "../errors.ts";
 import { memoryOfMachine } from "../jobs/memory.ts";
@@ -202,8 +203,13 @@ export function singleWord(value: string): string {
 
 /** The name of an archive: it becomes the name of a file. */
 export function archiveName(value: string): string {
-  const isFileName = /^[^/\\\p{Cc}]{1,200}$/u.test(value) && !value.startsWith(".");
-  return isFileName ? value : refuse(value, "a name without slashes that does not start with a dot");
+  const problem = value.includes("/") ? "it holds a slash" : problemOfName(value, "");
+  if (value === "" || problem === null) return text("a name")(value);
+  throw new FoldError(
+    "usage",
+    `cannot be ${JSON.stringify(value)}: ${problem}`,
+    `give one with no slashes, ${NAME_RULE}`,
+  );
 }
 
 /** What `cutBy` takes besides patterns. */

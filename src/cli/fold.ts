@@ -1,9 +1,10 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { archiveName } from "../archive/archive-name.ts";
+import { archiveName, checkArchiveName } from "../archive/archive-name.ts";
 import type { FoldOptions, Source } from "../archive/manifest.ts";
 import type { Corpus } from "../core/corpus.ts";
-import { fromSystemError } from "../errors.ts";
+import { hasCode, temporaryPath } from "../disk.ts";
+import { FoldError, fromSystemError } from "../errors.ts";
 import { findArchive } from "../jobs/find-archive.ts";
 import { type FoldOutcome, foldCorpus } from "../jobs/fold-corpus.ts";
 import type { WalkThreads } from "../jobs/walk-threads.ts";
@@ -34,6 +35,18 @@ export interface FoldSettings {
   readonly fresh: boolean;
   readonly quiet: boolean;
   readonly json: boolean;
+}
+
+/** The longest of what stands behind the name while an archive is made. */
+const LONGEST_ENDING = temporaryPath(".tar.zst");
+
+/**
+ * Refuse an archive whose file could not be made, or would be hidden; before anything is folded.
+ *
+ * @throws FoldError `usage`
+ */
+export function checkFileName({ name, options }: Pick<FoldInput, "name" | "options">): void {
+  checkArchiveName(archiveName(name, options), LONGEST_ENDING);
 }
 
 /** Where the archive of an input goes. */
@@ -70,6 +83,9 @@ export function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
+    if (hasCode(error, "EEXIST")) {
+      throw new FoldError("usage", `${folder} is a file, not a folder`, "give the path of a folder for the archives");
+    }
     throw fromSystemError(error, "create the folder", folder);
   }
 }

@@ -5,7 +5,15 @@ import { copyChunks, planMerge } from "../jobs/merge-archives.ts";
 import type { MergeFlags } from "./archive-definitions.ts";
 import { ArchiveFiles } from "./archive-files.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
-import { archivePath, type FoldInput, foldInput, makeFolder, printSummary, reportExisting } from "./fold.ts";
+import {
+  archivePath,
+  checkFileName,
+  type FoldInput,
+  foldInput,
+  makeFolder,
+  printSummary,
+  reportExisting,
+} from "./fold.ts";
 import { describeArchive, type FoldReport } from "./report.ts";
 
 /** `fold merge A B...`: the archive of the union of all sentences, as if all texts had been folded together. */
@@ -33,6 +41,7 @@ async function merge(archives: readonly Archive[], flags: MergeFlags, io: Comman
   // Archives of workers may have folders in their names; the one that is made here is a file.
   const name = flags.name ?? plan.defaultName.replaceAll("/", "-");
   const input: FoldInput = { ...plan, name };
+  checkFileName(input);
   const folder = flags.out ?? join(io.config.stateDir, "archives");
   const path = archivePath(input, folder);
   const existing = flags.fresh ? null : await reportExisting(input, path, io);

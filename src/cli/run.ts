@@ -10,12 +10,13 @@ import { WalkThreads } from "../jobs/walk-threads.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { RunFlags } from "./definitions.ts";
 import { eachText } from "./each-text.ts";
-import { archivePath, type FoldInput, foldInput, printSummary, reportExisting } from "./fold.ts";
+import { archivePath, checkFileName, type FoldInput, foldInput, printSummary, reportExisting } from "./fold.ts";
 
 /** `fold run PATH...`: fold each text, or the union of all, and leave an archive of each. */
 export async function execute({ parameters, flags }: CommandArguments<RunFlags>, io: CommandIo): Promise<number> {
   checkFlags(flags);
   const places = findTexts(parameters);
+  checkNames(places, flags);
   const threads = new WalkThreads();
   try {
     if (flags.merge) await runOne(await readUnion(places, flags), flags, threads, io);
@@ -32,9 +33,6 @@ async function runEach(
   threads: WalkThreads,
   io: CommandIo,
 ): Promise<void> {
-  if (flags.name !== null && places.length > 1) {
-    throw new FoldError("usage", "--name can name one archive only", "leave it out, or join the texts with --merge");
-  }
   await eachText(places, async (place) => runOne(await readOne(place, flags), flags, threads, io), "folded", io);
 }
 
@@ -46,6 +44,23 @@ function checkFlags(flags: RunFlags): void {
     const other = flags.resume ? "--resume" : "--out";
     throw new FoldError("usage", `--no-archive keeps nothing, so ${other} has no meaning`, "leave out one of them");
   }
+}
+
+/** All are looked at before the first is folded: a mistake is told before it has cost anything. */
+function checkNames(places: readonly TextPlace[], flags: RunFlags): void {
+  if (flags.name !== null && places.length > 1 && !flags.merge) {
+    throw new FoldError("usage", "--name can name one archive only", "leave it out, or join the texts with --merge");
+  }
+  if (flags.noArchive) return;
+  const names = places.filter(({ trouble }) => trouble === undefined).map(({ name }) => flags.name ?? name);
+  const options = optionsOf(flags);
+  for (const name of flags.merge ? [flags.name ?? unionName(names)] : names) checkFileName({ name, options });
+}
+
+const unionName = (names: readonly string[]) => names.join("+");
+
+function optionsOf({ maxDims, minVolume, shard }: RunFlags): FoldOptions {
+  return { max_dims: maxDims, min_volume: minVolume, shard };
 }
 
 async function readOne(place: TextPlace, flags: RunFlags): Promise<FoldInput> {
@@ -64,7 +79,7 @@ async function readUnion(places: readonly TextPlace[], flags: RunFlags): Promise
     sources.push(source);
   }
   const parts = sources.map(({ name }): Lineage => ({ kind: "text", name }));
-  const name = flags.name ?? sources.map((source) => source.name).join("+");
+  const name = flags.name ?? unionName(sources.map((source) => source.name));
   const lineage: Lineage = parts.length === 1 ? parts[0] : { kind: "merge", parts };
   return { corpus: builder.build(), ...identity(name, lineage, sources, flags) };
 }
@@ -76,9 +91,8 @@ function identity(
   flags: RunFlags,
 ): Omit<FoldInput, "corpus"> {
   const { shard } = flags;
-  const options: FoldOptions = { max_dims: flags.maxDims, min_volume: flags.minVolume, shard };
   const lineage: Lineage = shard === null ? of : { kind: "shard", of, shard: shard.number, shards: shard.of };
-  return { name, lineage: formatLineage(lineage), sources, options };
+  return { name, lineage: formatLineage(lineage), sources, options: optionsOf(flags) };
 }
 
 async function runOne(input: FoldInput, flags: RunFlags, keptThreads: WalkThreads, io: CommandIo): Promise<void> {

@@ -66,6 +66,8 @@ const mistakes: [args: string[], message: RegExp][] = [
   [["run", "a", "--max-dims", "1"], /--max-dims cannot be "1"\nhint: give a whole number, 2 or more, or all/],
   [["run", "a", "--min-volume", "-3"], /--min-volume needs a value/],
   [["run", "a", "--name", "../b"], /--name cannot be/],
+  [["run", "a", "--name", "n".repeat(300)], /--name cannot be "n+": it is too long\nhint: give one with no slashes/],
+  [["run", "a", "--name", "b\nc"], /--name cannot be "b\\nc": it holds a control character/],
   [["run", "a", "--json=yes"], /--json takes no value/],
   [["export", "a", "--shape", "3y3"], /--shape cannot be "3y3"\nhint: give lengths/],
   [["export", "a", "--shape", "1x3"], /--shape cannot be/],

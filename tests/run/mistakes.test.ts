@@ -66,6 +66,34 @@ const mistakes: Record<string, Mistake> = {
     exit: 2,
     message: "holds 2",
   },
+  "archives into a file": {
+    args: ["run", samplePath, "--out", "a"],
+    files: { a: "" },
+    exit: 2,
+    message: "a is a file, not a folder",
+  },
+  "a text whose archive would be hidden": {
+    args: ["run", ".a.txt"],
+    files: { ".a.txt": "a b" },
+    exit: 2,
+    message: '".a" cannot be the name of an archive: it would be hidden',
+  },
+  "a text whose name is too long for an archive": {
+    args: ["run", `${"n".repeat(245)}.txt`],
+    files: { [`${"n".repeat(245)}.txt`]: "a b" },
+    exit: 2,
+    message: "it is too long\nhint: give another one with --name",
+  },
+  "a name that is too long in bytes": {
+    args: ["run", samplePath, "--name", "\u00e9".repeat(130)],
+    exit: 2,
+    message: "it is too long",
+  },
+  "a name that is too long with what differs from the usual options": {
+    args: ["run", samplePath, "--name", "n".repeat(230), "--max-dims", "3"],
+    exit: 2,
+    message: "it is too long\nhint: give another one with --name",
+  },
   "an archive that is none": {
     args: ["show", "a.tar.zst"],
     files: { "a.tar.zst": "not an archive" },
