@@ -126,8 +126,10 @@ class ArchiveCheck {
   private sizes: Map<string, number> | null = null;
 
   problem(text: string): void {
+    // Both decoders may say the same of a file.
+    if (this.problems.includes(text)) return;
     this.problemCount++;
-    if (this.problems.length < MAX_PROBLEMS && !this.problems.includes(text)) this.problems.push(text);
+    if (this.problems.length < MAX_PROBLEMS) this.problems.push(text);
   }
 
   /** The file from its start to its end, in constant memory. */

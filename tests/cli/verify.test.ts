@@ -40,6 +40,16 @@ test("a sound archive", async () => {
   expect(stdout).toContain(": sound\n");
 });
 
+test("problems are counted as they are listed, though two decoders may say the same", async () => {
+  const place = join(folder, "truncated.tar.zst");
+  writeFileSync(place, bytes.subarray(0, bytes.length >> 1));
+  const { problems, problem_count } = JSON.parse((await call(["verify", place, "--json"])).stdout);
+  expect(problem_count).toBe(problems.length);
+  const { stdout } = await call(["verify", place]);
+  expect(stdout).toContain(`${problems.length} problems:\n`);
+  expect(stdout).not.toContain("more");
+});
+
 test("three dimensions and more, and a least volume", async () => {
   const place = join(folder, "deep.tar.zst");
   const text = "a b. c d. e f. g h. a c. b d. e g. f h. a e. b f. c g. d h. i j k. l m n. o p q. i l o. j m p. k n q.";
