@@ -5,7 +5,6 @@ import fc from "fast-check";
 import { type Chunk, decodeChunk, encodeChunk, visitOrthos } from "../../src/archive/chunk.ts";
 import { Archive } from "../../src/archive/reader.ts";
 import { ChunkChecker } from "../../src/archive/verify-chunk.ts";
-import { corpusOfText } from "../../src/core/corpus.ts";
 import { FoldError } from "../../src/errors.ts";
 import { corpusOfSentences } from "../support/corpora.ts";
 import { shapesOfLines } from "../support/expected.ts";
@@ -105,18 +104,6 @@ test("in format 1 a chunk has words of its own, which have to be words of the te
     expect(new ChunkChecker(corpus, options).check(strange, path, null)).toEqual([problem]);
   }
   archive.close();
-});
-
-test("lines that are the context of no cell are looked at, too", () => {
-  const source = "a b c. d e f. a d. b e. c f. a b g";
-  const [chunk] = walkText(source, { maxDims: 2, minVolume: 1, codeLimit: 1 << 20 }).chunks;
-  // A square's record, a group (f after `d e`) and a member: c after `a b`, which becomes g, the other word there.
-  const at = Buffer.from(chunk.code).indexOf(Uint8Array.of(1, 1, 1));
-  const code = edited(chunk.code, [[at + 2, 5, "put"]]);
-  const forged = { ...chunk, start: { origin: "a", second: "b", square: 0 }, code };
-  const checker = new ChunkChecker(corpusOfText(source).corpus, { max_dims: 2, min_volume: 1, shard: null });
-  const [problem] = checker.check(forged, "it", null);
-  expect(problem).toBe('it: 2x3 "a b g d e f" has a line that no sentence holds');
 });
 
 // Checksums keep accidents out; this is about a forger who computes them. The reader of the tree code must end, with
