@@ -1,4 +1,4 @@
-import type { ShapeCounts } from "../core/shapes.ts";
+import { cellsOf, type ShapeCounts } from "../core/shapes.ts";
 import { FoldError } from "../errors.ts";
 import { parseLineage } from "./lineage.ts";
 
@@ -170,7 +170,8 @@ function isOptimal({ dims, words, volume, cells }: Optimal): boolean {
     Array.isArray(words) &&
     words.every(isText) &&
     isCount(volume) &&
-    cells === words.length
+    cells === words.length &&
+    cells === cellsOf(dims)
   );
 }
 

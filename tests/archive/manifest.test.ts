@@ -56,6 +56,15 @@ test("a newer format is refused with the way out", async () => {
   expect(error.hint).toContain("newer");
 });
 
+// Whoever compares orthos goes by their dims: words that are missing, or too many, must have been refused before.
+test.each([2, 7])("an optimal ortho of %d words, and of six cells by its dims, is corrupt", async (cells) => {
+  if (whole.optimal === null) throw new Error("no optimal ortho");
+  const words = [...whole.optimal.words, "all"].slice(0, cells);
+  const forged = encodeManifest(sealManifest({ ...whole, optimal: { ...whole.optimal, words, cells } }));
+  const error = await foldErrorOf(() => decodeManifest(forged, "book"));
+  expect(error).toMatchObject({ code: "corrupt", message: expect.stringContaining("its optimal ortho is incomplete") });
+});
+
 /** Every place in a JSON value, as a path of keys. */
 function pathsOf(value: unknown, path: string[] = []): string[][] {
   if (typeof value !== "object" || value === null) return [path];
