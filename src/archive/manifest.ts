@@ -106,7 +106,7 @@ export function decodeManifest(bytes: Uint8Array, file: string): Manifest {
   } catch (cause) {
     throw damaged(file, "it is no JSON", cause);
   }
-  if (typeof manifest?.format !== "number") throw damaged(file, "it has no format version");
+  if (!isCount(manifest?.format) || manifest.format < 1) throw damaged(file, "it has no format version");
   if (manifest.format > FORMAT_VERSION) {
     throw new FoldError(
       "failed",

@@ -56,6 +56,12 @@ test("a newer format is refused with the way out", async () => {
   expect(error.hint).toContain("newer");
 });
 
+test.each([0, 1.5, -3, 1e300, "2", null])("%p is no format", async (format) => {
+  const forged = encodeManifest(sealManifest({ ...whole, format: format as number }));
+  const error = await foldErrorOf(() => decodeManifest(forged, "book"));
+  expect(error).toMatchObject({ code: "corrupt", message: expect.stringContaining("it has no format version") });
+});
+
 // Whoever compares orthos goes by their dims: words that are missing, or too many, must have been refused before.
 test.each([2, 7])("an optimal ortho of %d words, and of six cells by its dims, is corrupt", async (cells) => {
   if (whole.optimal === null) throw new Error("no optimal ortho");
