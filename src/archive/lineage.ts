@@ -13,9 +13,34 @@ export type Lineage =
  * formatLineage({ kind: "merge", parts: [{ kind: "text", name: "a" }, { kind: "text", name: 'b"' }] }) // ("a" "b\"")
  */
 export function formatLineage(lineage: Lineage): string {
-  if (lineage.kind === "text") return quote(lineage.name);
-  if (lineage.kind === "shard") return `(${formatLineage(lineage.of)} ${lineage.shard}/${lineage.shards})`;
-  return `(${lineage.parts.map(formatLineage).join(" ")})`;
+  const pieces: string[] = [];
+  // What is still to be written, the next last: a stack of its own, because nesting has no limit.
+  const rest: (Lineage | string)[] = [lineage];
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    if (typeof next === "string") {
+      pieces.push(next);
+    } else if (next.kind === "text") {
+      pieces.push(quote(next.name));
+    } else if (next.kind === "shard") {
+      rest.push(` ${next.shard}/${next.shards})`, next.of, "(");
+    } else {
+      rest.push(")");
+      for (let i = next.parts.length - 1; i >= 0; i--) rest.push(next.parts[i], i === 0 ? "(" : " ");
+    }
+  }
+  return pieces.join("");
+}
+
+/** The names of the texts in a lineage, in their order. */
+export function textsOf(lineage: Lineage): string[] {
+  const names: string[] = [];
+  const rest = [lineage];
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    if (next.kind === "text") names.push(next.name);
+    else if (next.kind === "shard") rest.push(next.of);
+    else for (const part of next.parts.toReversed()) rest.push(part);
+  }
+  return names;
 }
 
 function quote(name: string): string {

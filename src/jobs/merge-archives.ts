@@ -1,6 +1,6 @@
 import { decodeChunk } from "../archive/chunk.ts";
 import { encodeInterner } from "../archive/interner.ts";
-import { formatLineage, type Lineage, parseLineage } from "../archive/lineage.ts";
+import { formatLineage, type Lineage, parseLineage, textsOf } from "../archive/lineage.ts";
 import { type ChunkEntry, FORMAT_VERSION, type FoldOptions, type Source, sha256 } from "../archive/manifest.ts";
 import type { Archive } from "../archive/reader.ts";
 import { type ArchiveIdentity, ArchiveWriter, type Durability, type WrittenArchive } from "../archive/writer.ts";
@@ -129,12 +129,6 @@ export class MergePlanner<T> {
       "fold both with the same options, then merge",
     );
   }
-}
-
-/** The names of the texts in a lineage. */
-function textsOf(lineage: Lineage): string[] {
-  if (lineage.kind === "text") return [lineage.name];
-  return lineage.kind === "shard" ? textsOf(lineage.of) : lineage.parts.flatMap(textsOf);
 }
 
 function refuseMissing<T>({ name, shards, archives }: Part<T>): void {

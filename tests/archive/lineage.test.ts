@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { formatLineage, type Lineage, parseLineage } from "../../src/archive/lineage.ts";
+import { formatLineage, type Lineage, parseLineage, textsOf } from "../../src/archive/lineage.ts";
 import { foldErrorOf } from "../support/folds.ts";
 
 // Names with all that has a meaning in an S-expression, and anything else.
@@ -27,6 +27,22 @@ test("a lineage is read as it was written, whatever the names", () => {
     expect(parseLineage(formatLineage(lineage))).toEqual(lineage);
   });
   fc.assert(property, { numRuns: 1000 });
+});
+
+test("the texts of a lineage, in their order", () => {
+  expect(textsOf(parseLineage('(("a" ("b" 1/2)) "c" ("d" "a"))'))).toEqual(["a", "b", "c", "d", "a"]);
+});
+
+const large: Record<string, string> = {
+  "merges of merges": `${"(".repeat(100_000)}"a"${' "b")'.repeat(100_000)}`,
+  "shards of shards": `${"(".repeat(100_000)}"a"${" 1/2)".repeat(100_000)}`,
+  "a merge of many": `(${Array(500_000).fill('"a"').join(" ")})`,
+};
+
+test.each(Object.entries(large))("a lineage has no limit: %s", (_, text) => {
+  const lineage = parseLineage(text);
+  expect(formatLineage(lineage) === text).toBe(true);
+  expect(textsOf(lineage)).toHaveLength(text.split('"').length >> 1);
 });
 
 test("a lineage looks as the design says", () => {

@@ -65,6 +65,15 @@ test("a name made of too many names gives way to a hash of the sentences", async
   expect(await namesOf(30, 30)).toMatch(/^merged-[0-9a-f]{12}$/);
 });
 
+test("archives whose lineage is merges of merges to any depth", async () => {
+  const deep = `${"(".repeat(20_000)}"a"${' "b")'.repeat(20_000)}`;
+  const planner = new MergePlanner<string>();
+  await planner.add(await archiveOf("deep", one, {}, deep), "deep");
+  await planner.add(await archiveOf("c", two), "c");
+  expect(planner.plan().lineage).toBe(`(${deep} "c")`);
+  expect(await planner.hasAll(await archiveOf("again", one, {}, deep))).toBe(true);
+});
+
 test("nothing to merge", async () => {
   expect((await foldErrorOf(() => planMerge([]))).code).toBe("usage");
 });
