@@ -94,7 +94,7 @@ export class ArchiveWriter {
    * @param bytes as encodeChunk gives them
    * @param frame the same bytes compressed, if that has been done already
    */
-  addChunk(head: Omit<ChunkHead, "words" | "minVolume">, bytes: Uint8Array, frame?: Uint8Array): void {
+  addChunk(head: Omit<ChunkHead, "minVolume">, bytes: Uint8Array, frame?: Uint8Array): void {
     const member = this.addMember(chunkPath(this.chunks.length), bytes, frame);
     const { orthos, shapes, start } = head;
     this.chunks.push({

@@ -25,7 +25,6 @@ export const NO_FOLLOWER = -(2 ** 31);
  */
 export class PhraseIndex {
   readonly vocabulary: number;
-  readonly nodes: number;
   readonly tokens: Int32Array;
   readonly first: Int32Array;
   readonly word: Int32Array;
@@ -59,7 +58,6 @@ export class PhraseIndex {
 
   constructor(readonly arrays: PhraseIndexArrays) {
     this.vocabulary = arrays.vocabulary;
-    this.nodes = arrays.word.length;
     this.tokens = arrays.tokens;
     this.first = arrays.first;
     this.word = arrays.word;
@@ -69,11 +67,6 @@ export class PhraseIndex {
     this.filter = arrays.filter;
     this.slots = arrays.slots;
     this.lots = arrays.lots;
-  }
-
-  /** Bytes of all arrays. */
-  get sizeBytes(): number {
-    return Object.values(this.arrays).reduce((sum, part) => sum + (part.byteLength ?? 0), 0);
   }
 
   /** The node of the phrase `a b`, or -1 when no sentence holds it. */

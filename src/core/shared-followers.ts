@@ -8,16 +8,15 @@ const RECORD = 4;
 const ROOM = 2 ** 18;
 
 /**
- * The words that may follow either of two words: what may stand in the corner that they frame.
+ * The words that follow both of two words: what may stand in the corner that they frame.
  *
  *     . u        the corner takes a word that follows both u and v; the same two words meet in very many boxes,
  *     v [ ]      so the answers are remembered: the last one of each hash, in bounded memory
  */
 export class SharedFollowers {
-  /** The words found last, ascending, are `words[from .. to - 1]`; valid until the next `find`. */
+  /** The words found last, ascending, start at `words[from]`; valid until the next `find`. */
   words: Int32Array = new Int32Array(ROOM);
   from = 0;
-  to = 0;
   private readonly records = new Int32Array(SLOTS * RECORD);
   private kept: Int32Array = new Int32Array(64);
   private size = 0;
@@ -33,7 +32,6 @@ export class SharedFollowers {
     const record = ((mixed ^ (mixed >>> 15)) & (SLOTS - 1)) * RECORD;
     if (records[record] !== low + 1 || records[record + 1] !== high + 1) this.remember(record, low, high);
     this.from = records[record + 2];
-    this.to = this.from + records[record + 3];
     return records[record + 3];
   }
 

@@ -13,14 +13,14 @@ export interface Candidates {
 export interface LiveKeys {
   readonly archiveKeys: ReadonlySet<string>;
   readonly inputKeys: ReadonlySet<string>;
-  /** With the number of the last attempt: those of all attempts are needed. */
-  readonly jobs: ReadonlyMap<string, number>;
+  /** The chunks of all attempts of these jobs are needed. */
+  readonly jobIds: ReadonlySet<string>;
 }
 
 interface Result {
   readonly archives: readonly string[];
   readonly inputs: readonly string[];
-  readonly jobs: readonly { readonly id: string; readonly attempt: number }[];
+  readonly jobs: readonly string[];
 }
 
 /**
@@ -41,13 +41,13 @@ export async function liveKeys(database: Database, candidates: Candidates): Prom
         (select coalesce(json_agg(distinct input_path), '[]') from jobs
           where status <> 'completed' and job_type <> 'archive_merge'
           and input_path in (select jsonb_array_elements_text(${sql.json(inputKeys)}))) as inputs,
-        (select coalesce(json_agg(json_build_object('id', id, 'attempt', attempt)), '[]') from jobs
+        (select coalesce(json_agg(id), '[]') from jobs
           where status <> 'completed' and error_code is distinct from ${OBSOLETE}
           and id in (select jsonb_array_elements_text(${sql.json(jobIds)})::uuid)) as jobs`,
   );
   return {
     archiveKeys: new Set(result.archives),
     inputKeys: new Set(result.inputs),
-    jobs: new Map(result.jobs.map(({ id, attempt }) => [id, attempt])),
+    jobIds: new Set(result.jobs),
   };
 }

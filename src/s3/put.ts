@@ -8,7 +8,6 @@ export type Condition = { readonly ifAbsent: true } | { readonly ifEtag: string 
 
 export interface PutOptions extends CallOptions {
   readonly metadata?: Readonly<Record<string, string>>;
-  readonly contentType?: string;
   /** Of the bytes, where it is known already. */
   readonly sha256?: string;
 }
@@ -48,7 +47,7 @@ async function send(
   key: string,
   bytes: Uint8Array,
   condition: Condition | null,
-  { metadata, contentType, sha256 = sha256Of(bytes), signal }: PutOptions,
+  { metadata, sha256 = sha256Of(bytes), signal }: PutOptions,
 ): Promise<string | null> {
   const { connection, bucket } = place;
   const md5 = md5Of(bytes);
@@ -70,7 +69,7 @@ async function send(
       act: async ({ send }) => {
         const headers = {
           "content-md5": toBase64(md5),
-          "content-type": contentType ?? "application/octet-stream",
+          "content-type": "application/octet-stream",
           ...headersOf({ ...metadata, [SHA256_KEY]: sha256, [WRITER_KEY]: writer }),
           ...conditionOf(condition),
         };

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { type Corpus, CorpusBuilder, corpusOfText } from "../../src/core/corpus.ts";
+import type { PhraseIndex } from "../../src/core/phrase-index.ts";
 import { randomNumbers } from "./random.ts";
 import { denseSentencesArbitrary, textArbitrary, textOf } from "./texts.ts";
 
@@ -34,4 +35,9 @@ export function unevenSentences(count: number, vocabulary: number, seed: number)
   const random = randomNumbers(seed);
   const word = () => letters(Math.floor(vocabulary ** random()) - 1);
   return Array.from({ length: count }, () => Array.from({ length: 3 + Math.floor(10 * random()) }, word));
+}
+
+/** Bytes of all arrays of an index. */
+export function bytesOfIndex({ arrays: { vocabulary: _number, ...arrays } }: PhraseIndex): number {
+  return Object.values(arrays).reduce((sum, array) => sum + array.byteLength, 0);
 }

@@ -44,7 +44,7 @@ export async function collectGarbage(cloud: CloudParts, options: GarbageOptions)
   const parts = await collector.sweep(cloud.temp, JOBS, {
     candidates: (keys) => ({ archiveKeys: [], inputKeys: [], jobIds: [...new Set(keys.flatMap(jobIdOf))] }),
     isOurs: (key) => parsePartKey(key) !== null,
-    isLive: (key, live) => jobIdOf(key).some((id) => live.jobs.has(id)),
+    isLive: (key, live) => jobIdOf(key).some((id) => live.jobIds.has(id)),
   });
   const texts = options.inputs
     ? await collector.sweep(cloud.input, INPUTS, {
