@@ -110,6 +110,10 @@ function describeAttempt(event: AttemptEvent): Omit<LogEntry, "time" | "event"> 
       const { code, message, hint } = event.error;
       return say("warn", `${name} was given back, which is no failure of its own: ${message}`, { ...job, code, hint });
     }
+    case "unpublished": {
+      const { code, message, hint } = event.error;
+      return say("error", message, { ...job, code, hint });
+    }
     case "lost":
       return say("warn", `${name} is no longer this worker's`, job);
     case "missed":

@@ -58,7 +58,13 @@ export class WorkView {
       this.own.add(event.attempt.id);
     } else if (event.kind === "walking") {
       this.progress = event.progress;
-    } else if (event.kind === "done" || event.kind === "failed" || event.kind === "lost" || event.kind === "returned") {
+    } else if (
+      event.kind === "done" ||
+      event.kind === "failed" ||
+      event.kind === "lost" ||
+      event.kind === "unpublished" ||
+      event.kind === "returned"
+    ) {
       this.own.delete(event.attempt.id);
       if (this.attempt?.id === event.attempt.id) {
         this.attempt = null;

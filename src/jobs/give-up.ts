@@ -1,5 +1,6 @@
 import { FoldError } from "../errors.ts";
 import type { Attempt, JobProgress, Storage } from "../storage/port.ts";
+import { Unpublished } from "../storage/unpublished.ts";
 import { sizeOfFolder } from "./folder-size.ts";
 import { isUnreachable, type Outages } from "./outages.ts";
 import { pause } from "./pause.ts";
@@ -13,7 +14,7 @@ const LONGEST_REST_MS = 60_000;
 const FINAL: ReadonlySet<string> = new Set(["not_utf8", "empty", "usage"]);
 
 /** What became of a job whose attempt has ended with an error. */
-export type GivenUp = "lost" | "returned" | "failed" | "put aside";
+export type GivenUp = "lost" | "returned" | "failed" | "put aside" | "unpublished";
 
 /** How an attempt came to its end. */
 export interface Unfinished {
@@ -42,11 +43,12 @@ export class GiveUp {
   /**
    * Let go of the job of an attempt.
    *
-   * @throws FoldError what the worker is to end with: `no_space`, `refused`, errors of the storage; `lease_lost` and
-   * `unreachable` where there is no other job to go on to
+   * @throws FoldError what the worker is to end with: `no_space`, `refused`, errors of the storage; `lease_lost`,
+   * `unreachable` and Unpublished where there is no other job to go on to
    */
   async settle(unfinished: Unfinished): Promise<GivenUp> {
-    const { attempt } = unfinished;
+    const { attempt, error } = unfinished;
+    if (error instanceof Unpublished) return this.leaveToRecovery(attempt, error);
     try {
       // Whatever the error says, it may come from the folder being another's by now.
       if (!(await this.isOurs(unfinished))) throw lostLease(attempt);
@@ -57,6 +59,14 @@ export class GiveUp {
       if (this.isForOne) throw second;
       return "lost";
     }
+  }
+
+  /** The folder is no attempt's any more: asking whose it is would tell that it was lost. */
+  private leaveToRecovery(attempt: Attempt, error: Unpublished): GivenUp {
+    this.request.onEvent({ kind: "unpublished", attempt, error });
+    // The next archive would find no room either.
+    if (this.isForOne || error.code === "no_space") throw error;
+    return "unpublished";
   }
 
   private get isForOne(): boolean {

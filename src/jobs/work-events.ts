@@ -28,6 +28,8 @@ export type WorkEvent =
   /** Put aside, or to be tried again. */
   | { readonly kind: "failed"; readonly attempt: Attempt; readonly error: FoldError; readonly isPutAside: boolean }
   | { readonly kind: "lost"; readonly attempt: Attempt }
+  /** Its archive is whole, and left to be published when the grace period is over. */
+  | { readonly kind: "unpublished"; readonly attempt: Attempt; readonly error: FoldError }
   | { readonly kind: "missed"; readonly attempt: Attempt; readonly message: string }
   /** Given back unfinished. */
   | { readonly kind: "returned"; readonly attempt: Attempt; readonly keepsWork: boolean }

@@ -8,6 +8,7 @@
  *                ├─ the text can never fold ──> put aside       failed
  *                ├─ the storage is away ──> give back, keep work   returned; a while later the next claim
  *                ├─ any other error ──> give back, counted      failed; put aside after MAX_ATTEMPTS
+ *                ├─ it is over but for publishing ──> leave it  unpublished; recovery ends it; no space ends the loop
  *                └─ the lease is lost ──> drop it               lost; whoever has the job goes on
  *
  * What becomes of a job whose attempt ended with an error is decided in give-up.ts. While an archive is written and its

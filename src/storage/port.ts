@@ -42,6 +42,7 @@ export interface Storage {
    * crash at any point leaves either the inputs or the archive, and reclaimStale of a later process heals the rest.
    *
    * @returns the archive as it is listed: where another one has its name already, it gets a number
+   * @throws Unpublished when it is the attempt's no more, and only reclaimStale can take the last steps
    */
   completeJob(attempt: Attempt): Answer<ArchiveEntry>;
 

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { Output } from "../../src/cli/output.ts";
 import { WorkView } from "../../src/cli/work-view.ts";
 import type { Config } from "../../src/config.ts";
+import { FoldError } from "../../src/errors.ts";
 import type { ArchiveEntry, Attempt, JobEntry } from "../../src/storage/port.ts";
 
 const output = new Output({ mayColour: false, columns: 80 } as Config, "fold");
@@ -44,4 +45,7 @@ test("neither of a worker's own two jobs runs elsewhere", () => {
   expect(line(view, "jobs")).toContain("1 running elsewhere");
   view.take({ kind: "lost", attempt: attemptOf("a") }, null, 1_000);
   expect(line(view, "jobs")).toContain("2 running elsewhere");
+  const error = new FoldError("no_space", "", "");
+  view.take({ kind: "unpublished", attempt: attemptOf("b"), error }, null, 1_000);
+  expect(line(view, "jobs")).toContain("3 running elsewhere");
 });

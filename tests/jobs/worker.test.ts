@@ -4,10 +4,11 @@ import { FoldError, type FoldErrorCode } from "../../src/errors.ts";
 import { Heart } from "../../src/jobs/heart.ts";
 import { WalkThreads } from "../../src/jobs/walk-threads.ts";
 import { work } from "../../src/jobs/worker.ts";
+import { interceptChanges } from "../../src/storage/local/files.ts";
 import { LocalStorage } from "../../src/storage/local/local-storage.ts";
 import type { Attempt } from "../../src/storage/port.ts";
 import { LocalPlace } from "../storage/local-place.ts";
-import { claim, finish, idOf, usualOptions, wanted } from "../storage/place.ts";
+import { claim, finish, GRACE_MS, idOf, usualOptions, wanted } from "../storage/place.ts";
 import { foldErrorOf } from "../support/folds.ts";
 import { sampleText } from "../support/sample.ts";
 import { type QuickTime, quickTime } from "./quick-time.ts";
@@ -132,6 +133,55 @@ test.each(["writeArchive", "completeJob"] as const)("%s waits for a storage that
 });
 
 const secondsOf = (waits: readonly number[]) => waits.reduce((sum, wait) => sum + wait, 0) / 1_000;
+
+/** The folder that an archive goes to cannot be made: the first thing that a job does when it is nobody's any more. */
+async function failToPublish(name: string, code: string): Promise<void> {
+  await place.putText(name, tale);
+  const restore = interceptChanges((change) => {
+    if (change.startsWith("create") && change.includes("archives/sub")) throw Object.assign(new Error("no"), { code });
+  });
+  spies.push({ mockRestore: restore });
+}
+
+/** A grace period later, on a disk that is well again. */
+async function archivesAfterRecovery(): Promise<unknown> {
+  spies.pop()?.mockRestore();
+  place.pass(GRACE_MS + 1_000);
+  const storage = place.open();
+  expect(await storage.reclaimStale()).toBe(1);
+  expect([await storage.listJobs(), await place.leftovers()]).toEqual([[], []]);
+  return (await storage.listArchives()).map(({ name }) => name);
+}
+
+test("no space to publish a whole archive: the worker ends with that error, and the job is over", async () => {
+  await failToPublish("sub/book", "ENOSPC");
+  const { request, events } = workerOn(place);
+  const { code, message, hint } = await foldErrorOf(() => work(request));
+  expect(code).toBe("no_space");
+  expect(message).toMatch(
+    /^the archive of sub\/book is whole \(\d+ bytes\), .*archives\/sub: no space left on the device$/,
+  );
+  expect(hint).toMatch(/^nothing is lost.*free some space/);
+  expect(kindsOf(events)).toEqual(["claimed", "unpublished"]);
+  expect(await archivesAfterRecovery()).toEqual(["sub/book"]);
+});
+
+test("a whole archive that cannot be published keeps the worker from no other job, and is neither lost nor failed", async () => {
+  await failToPublish("sub/book", "EIO");
+  await place.putText("well", tale);
+  const { request, events, stop } = workerOn(place, { stays: true });
+  time.onWait = () => events.at(-1)?.kind === "waiting" && stop();
+  expect(await work(request)).toMatchObject({ done: 1, failed: 0, lost: 0 });
+  expect(events.find(({ kind }) => kind === "unpublished")).toMatchObject({ error: { code: "failed" } });
+  expect(await archivesAfterRecovery()).toEqual(["sub/book", "well"]);
+});
+
+test("one job that was asked for and cannot be published: the worker ends with the error", async () => {
+  await failToPublish("sub/book", "EIO");
+  const { request } = workerOn(place, { isOneShot: true });
+  expect((await foldErrorOf(() => work(request))).message).toContain("the archive of sub/book is whole");
+  expect(await archivesAfterRecovery()).toEqual(["sub/book"]);
+});
 
 test("a worker waits for an hour, and then ends with the error", async () => {
   before("claimNextJob", (number) => number > 1 && fail("unreachable"));

@@ -1,10 +1,11 @@
 import type { WrittenArchive } from "../../archive/writer.ts";
-import { FoldError } from "../../errors.ts";
+import { FoldError, fromSystemError } from "../../errors.ts";
 import { TAKEN_ENDING } from "../../store/layout.ts";
 import type { Store } from "../../store/store.ts";
 import { WHOLE_ENDING } from "../../store/stored-archive.ts";
 import { describeWritten } from "../describe-archive.ts";
 import type { ArchiveEntry, Attempt } from "../port.ts";
+import { Unpublished } from "../unpublished.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
 import { move, moveQuickly, remove, seeToDisk } from "./files.ts";
 import { keptAt, resultBase } from "./kept.ts";
@@ -56,6 +57,7 @@ export async function keepArchive(
  * Steps 3 to 5.
  *
  * @param entry what keepArchive has found of the attempt's archive; null when it was not called
+ * @throws Unpublished after step 3: from there on recovery goes on, and nothing that the attempt could say counts
  */
 export async function complete(
   attempt: Attempt,
@@ -70,9 +72,13 @@ export async function complete(
   const done = attempt.folder.replace(/\.work$/, ".done");
   // What comes next waits for the disk, and for this step with it.
   if (!moveQuickly(attempt.folder, done)) throw lost(attempt.id);
-  const name = await publish(done, entry.name, shelf);
-  spare.keep(done);
-  return { ...entry, name };
+  try {
+    const name = await publish(done, entry.name, shelf);
+    spare.keep(done);
+    return { ...entry, name };
+  } catch (error) {
+    throw new Unpublished(attempt.name, entry.size_bytes, fromSystemError(error, "write the archive", done));
+  }
 }
 
 /**
