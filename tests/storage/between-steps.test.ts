@@ -1,6 +1,6 @@
 // Another worker acts between two steps of a call: the hook before a change is where it gets its turn.
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { interceptChanges, move } from "../../src/storage/local/files.ts";
 import type { Attempt } from "../../src/storage/port.ts";
@@ -129,6 +129,21 @@ test("a merge whose second archive is taken by another puts the first one back",
   const merge = await withInterruption("input-1", turn, () => claim(storage, { merges: true }));
   expect([...merge.archives]).toEqual(["text-1", "text-3"]);
   expect(existsSync(taken)).toBe(true);
+});
+
+test("a merge is chosen by what stands under a name now, not by what a worker has read there before", async () => {
+  const place = await newPlace();
+  const [a, b] = [await publish(place, "a", textOfSize(1)), await publish(place, "b", textOfSize(2))];
+  const storage = place.open();
+  const upTo = (merge: number) => wanted({ merges: true, most_bytes: { text: Infinity, merge } });
+  const small_bytes = a.sentences_bytes + b.sentences_bytes;
+  expect(await storage.claimNextJob(upTo(small_bytes - 1))).toBeNull();
+  rmSync(join(place.folder, "archives/a.json"));
+  const large = await publish(place, "a", textOfSize(9));
+  expect(await storage.claimNextJob(upTo(small_bytes))).toBeNull();
+  rmSync(join(place.folder, "archives/b.json"));
+  const larger = await publish(place, "b", textOfSize(12));
+  expect((await claim(storage, { merges: true })).size_bytes).toBe(large.sentences_bytes + larger.sentences_bytes);
 });
 
 test("a move tells what is gone from what has no place to go to", async () => {

@@ -41,7 +41,8 @@ export class ArchiveShelf {
   /**
    * All archives that can be read, by name.
    *
-   * @param isQuick believe what was read before under a name: enough to choose among thousands, again and again
+   * @param isQuick believe what was read before under a name: enough to choose among thousands, again and again, by
+   * whoever looks at the chosen ones with `entry`
    */
   async list(isQuick = false): Promise<ArchiveEntry[]> {
     const read = (name: string) => (isQuick ? this.known.get(name)?.entry : undefined) ?? this.entry(name);
@@ -118,18 +119,20 @@ export class ArchiveShelf {
     return FORMS.some(({ shelved, taken }) => move(this.base(name) + shelved, base + taken));
   }
 
-  /** What stands under a name; null for nothing, or something damaged. */
+  /** What stands under a name, the same object while its file is the same; null for nothing, or something damaged. */
   async entry(name: string): Promise<ArchiveEntry | null> {
     const path = this.placeOf(name);
     const file = statSync(path, { throwIfNoEntry: false });
-    if (file === undefined) return null;
-    const version = `${path} ${file.ino} ${file.mtimeMs} ${file.size}`;
+    const version = file && `${path} ${file.ino} ${file.mtimeMs} ${file.size}`;
     const known = this.known.get(name);
-    if (known?.version === version) return known.entry;
-    const entry = await this.describe(path);
-    if (entry === null) return null;
-    this.known.set(name, { version, entry: { ...entry, name } });
-    return { ...entry, name };
+    if (version !== undefined && known?.version === version) return known.entry;
+    // Also of one that is gone: another may come under its name, and be believed to be as large.
+    this.known.delete(name);
+    const described = version === undefined ? null : await this.describe(path);
+    if (version === undefined || described === null) return null;
+    const entry = { ...described, name };
+    this.known.set(name, { version, entry });
+    return entry;
   }
 
   /** What an archive is; null for one that is damaged or gone. */

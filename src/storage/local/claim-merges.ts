@@ -11,8 +11,8 @@ import { putBack } from "./shelving.ts";
 import { folderPath, type JobRecord, newToken, writeFirstRecord } from "./work-folder.ts";
 
 /**
- * A failed try means that another worker has taken one of the two: somebody always gets on. More tries than this are a
- * mistake.
+ * A failed try means that another worker has taken one of the two, or that another archive has come in its place:
+ * somebody always gets on. More tries than this are a mistake.
  */
 const MOST_TRIES = 10_000;
 
@@ -42,10 +42,17 @@ export async function claimMerge(
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const pair = smallestPair(await shelf.list(true), wanted, refused);
     if (pair === null) return null;
+    if (!(await isAsListed(shelf, pair))) continue;
     const attempt = await claimPair(layout, shelf, clock, wanted, pair);
     if (attempt !== null) return attempt;
   }
   return null;
+}
+
+/** A listing knows names by what stood there first. What is claimed must be what memory was planned for. */
+async function isAsListed(shelf: ArchiveShelf, pair: readonly ArchiveEntry[]): Promise<boolean> {
+  const now = await Promise.all(pair.map(({ name }) => shelf.entry(name)));
+  return pair.every((archive, number) => archive === now[number]);
 }
 
 function smallestPair(
