@@ -265,6 +265,22 @@ test("a free folder that is no job's is tidied away", async () => {
   expect(await place.leftovers()).toEqual([]);
 });
 
+test("halves of files that a killed worker has left go with the next claim of the job; what was finished stays", async () => {
+  const place = newPlace();
+  await place.putText("book", text);
+  const storage = place.open();
+  const killed = await claim(storage);
+  await storage.spillChunk(killed, "part-0", new Uint8Array(10));
+  mkdirSync(join(killed.folder, "archive.tar.zst.work"));
+  const halves = ["archive.tar.zst.0a1b2c3d.tmp", "archive.tar.zst.4e5f6a7b.tmp", "heartbeat.json.0a1b2c3d.tmp"];
+  for (const name of halves) writeFileSync(join(killed.folder, name), "half");
+  writeFileSync(join(killed.folder, "archive.tar.zst.work/0-0.last.7.zst"), "a part");
+  await restart(place);
+  const { folder } = await claim(storage);
+  expect(readdirSync(folder).sort()).toEqual(["archive.tar.zst.work", "chunks", "job.json", "source.txt"]);
+  expect(readdirSync(join(folder, "archive.tar.zst.work"))).toEqual(["0-0.last.7.zst"]);
+});
+
 test("a state directory that is a file, or below one", async () => {
   const { scratch } = newPlace();
   const file = join(scratch, "file");

@@ -56,6 +56,8 @@ export interface LocalStorageOptions {
 }
 
 const CHUNKS = "chunks";
+/** Of files that only who was writing them could have finished (temporaryPath). */
+const UNFINISHED_ENDING = ".tmp";
 
 /**
  * The state directory of one machine, shared by as many processes as like: every claim, give-back and completion is
@@ -113,8 +115,10 @@ export class LocalStorage implements Storage {
       if (own === null) continue;
       const next: JobRecord = { ...record, number: record.number + 1, worker: wanted.worker };
       try {
-        // What an earlier attempt has put into the store is not this one's.
+        // What an earlier attempt has put into the store is not this one's; what it was writing when it was killed may be
+        // as large as the archive.
         remove(`${resultBase(own.path)}${TAKEN_ENDING}`);
+        removeIn(own.path, (name) => !name.endsWith(UNFINISHED_ENDING));
         writeRecord(own.path, next);
       } catch (error) {
         release(this.layout.inProcess, own.path, own.id);
@@ -231,7 +235,7 @@ export class LocalStorage implements Storage {
 
   listChunks(attempt: Attempt): Answer<string[]> {
     const names = asOwner(attempt, () => namesIn(join(attempt.folder, CHUNKS)));
-    return names.filter((name) => !name.endsWith(".tmp")).sort();
+    return names.filter((name) => !name.endsWith(UNFINISHED_ENDING)).sort();
   }
 
   private chunkPath({ folder }: Attempt, name: string): string {
