@@ -2,7 +2,9 @@
 import { afterAll, expect, test } from "bun:test";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Clock } from "../../src/storage/local/clock.ts";
 import { interceptChanges, move } from "../../src/storage/local/files.ts";
+import { LocalStorage } from "../../src/storage/local/local-storage.ts";
 import type { Attempt } from "../../src/storage/port.ts";
 import { quickParent } from "../support/temporary.ts";
 import { textOfSize } from "./cases/merges.ts";
@@ -129,6 +131,40 @@ test("a merge whose second archive is taken by another puts the first one back",
   const merge = await withInterruption("input-1", turn, () => claim(storage, { merges: true }));
   expect([...merge.archives]).toEqual(["text-1", "text-3"]);
   expect(existsSync(taken)).toBe(true);
+});
+
+/** The jobs by name; once, when the listing asks how old the first that runs is, another has its turn. */
+async function listWithInterruption(place: LocalPlace, turn: () => unknown): Promise<string[]> {
+  let turns = 0;
+  const clock: Clock = {
+    monotonic_ms: () => place.clock.monotonic_ms(),
+    wall_ms: () => {
+      // The first time is when the storage is opened.
+      if (++turns === 2) turn();
+      return place.clock.wall_ms();
+    },
+  };
+  const storage = new LocalStorage({ folder: place.folder, grace_ms: GRACE_MS, whole_below_bytes: 0, clock });
+  const jobs = await storage.listJobs();
+  expect(turns).toBeGreaterThan(1);
+  return jobs.map(({ name, state }) => `${name} ${state}`);
+}
+
+test("a job is not missed that is renamed while jobs are listed", async () => {
+  const place = await newPlace("a", "b", "c");
+  const storage = place.open();
+  const [, b] = [await claim(storage), await claim(storage)];
+  expect(await listWithInterruption(place, () => storage.abandonJob(b, true))).toEqual([
+    "a running",
+    "b waiting",
+    "c waiting",
+  ]);
+  const takeBoth = () => {
+    storage.claimNextJob(wanted());
+    storage.claimNextJob(wanted());
+  };
+  // Of the text it was seen before that it waits; the job is read as it is now.
+  expect(await listWithInterruption(place, takeBoth)).toEqual(["a running", "b running", "c waiting"]);
 });
 
 test("a merge is chosen by what stands under a name now, not by what a worker has read there before", async () => {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { WrittenArchive } from "../../archive/writer.ts";
 import { FoldError, fromSystemError } from "../../errors.ts";
@@ -56,6 +56,8 @@ export interface LocalStorageOptions {
 }
 
 const CHUNKS = "chunks";
+/** No job is renamed right before each of so many looks. */
+const MOST_LISTINGS = 100;
 /** Of files that only who was writing them could have finished (temporaryPath). */
 const UNFINISHED_ENDING = ".tmp";
 
@@ -249,28 +251,50 @@ export class LocalStorage implements Storage {
   }
 
   listJobs(): Answer<JobEntry[]> {
-    // In the order in which a job goes through the folders: one on its way may be seen twice, and is not missed.
-    const texts = textsBelow(this.layout.input);
-    const inProcess = workFolders(this.layout.inProcess).flatMap((folder) => this.entryOf(folder));
-    const putAside = this.putAside.list();
-    const waiting = texts.flatMap((path): JobEntry[] => {
+    // In the order in which a job goes through the folders, each looked at to its end before the next: one on its way may
+    // be seen twice, and is not missed.
+    const waiting = this.waitingTexts();
+    const inProcess = this.jobsInProcess();
+    return [...inProcess, ...waiting, ...this.putAside.list()];
+  }
+
+  private waitingTexts(): JobEntry[] {
+    return textsBelow(this.layout.input).flatMap((path): JobEntry[] => {
       const size_bytes = statSync(join(this.layout.input, path), { throwIfNoEntry: false })?.size;
       if (size_bytes === undefined) return [];
       return [{ ...idle, id: idOfInput(path), kind: "text", name: nameOfInput(path), state: "waiting", size_bytes }];
     });
-    return [...inProcess, ...waiting, ...putAside];
   }
 
-  private entryOf(folder: WorkFolder): JobEntry[] {
+  /** A folder that is renamed between its listing and its reading is looked for under its next name. */
+  private jobsInProcess(): JobEntry[] {
+    const found: JobEntry[] = [];
+    const looked = new Set<string>();
+    let folders = workFolders(this.layout.inProcess);
+    for (let listings = 1; listings <= MOST_LISTINGS && folders.length > 0; listings++) {
+      const renamed = new Set<string>();
+      for (const folder of folders) {
+        looked.add(folder.path);
+        const entry = this.entryOf(folder);
+        if (entry !== null) found.push(entry);
+        else if (!existsSync(folder.path)) renamed.add(folder.id);
+      }
+      if (renamed.size === 0) break;
+      folders = workFolders(this.layout.inProcess).filter(({ id, path }) => renamed.has(id) && !looked.has(path));
+    }
+    return found;
+  }
+
+  private entryOf(folder: WorkFolder): JobEntry | null {
     const record = readRecord(folder.path);
-    if (record === null) return [];
+    if (record === null) return null;
     const { id, kind, name, size_bytes, failures, worker } = record;
     const job = { ...idle, id, kind, name, size_bytes, failures };
-    if (folder.state === "free") return [{ ...job, state: "waiting" }];
+    if (folder.state === "free") return { ...job, state: "waiting" };
     const beat = readHeartbeat(folder.path);
     const progress = beat && { share: beat.share, orthos: beat.orthos };
     const heartbeat_age_ms = Math.round(this.staleness.silence_ms(folder));
-    return [{ ...job, state: "running", worker, heartbeat_age_ms, progress }];
+    return { ...job, state: "running", worker, heartbeat_age_ms, progress };
   }
 
   retryJob(id: string): Answer<void> {
