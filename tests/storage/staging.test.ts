@@ -1,6 +1,6 @@
 // Pieces get into the inputs all at once or not at all, once, and never over something else.
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { interceptChanges } from "../../src/storage/local/files.ts";
 import { textsBelow } from "../../src/storage/local/layout.ts";
@@ -53,6 +53,16 @@ describe("staging", () => {
       }
       // The same text, cut elsewhere: not what was staged, although no piece is left to compare with.
       expect((await foldErrorOf(() => stage(input, ["a b.\nc d.\n", "\uFEFF", "e\r\n"]))).code).toBe("usage");
+    });
+  });
+
+  test("again, while workers take pieces: one that is gone when it is read was not changed", async () => {
+    await withFolder(async (input) => {
+      await stage(input, texts);
+      // Listed, and not there to be read.
+      rmSync(join(input, names[1]));
+      symlinkSync("nowhere", join(input, names[1]));
+      expect(await stage(input, texts)).toMatchObject({ isNew: false });
     });
   });
 

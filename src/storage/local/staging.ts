@@ -135,7 +135,11 @@ function parseRecord(text: string | null): StagedRecord | null {
 /** Whether the same pieces were staged, and those that still wait are as they were. */
 function isSame(place: string, earlier: Earlier | null, { sha256 }: StagedRecord, texts: readonly string[]): boolean {
   if (earlier?.record?.sha256 !== sha256) return false;
-  return earlier.pieces.every((file) => readIfThere(join(place, file)) === texts[Number.parseInt(file, 10) - 1]);
+  return earlier.pieces.every((file) => {
+    const piece = readIfThere(join(place, file));
+    // Gone since it was listed: a worker has taken it.
+    return piece === null || piece === texts[Number.parseInt(file, 10) - 1];
+  });
 }
 
 function checkPlace(place: string, name: string, earlier: Earlier | null, force: boolean): void {
