@@ -44,13 +44,14 @@ export async function changeJobs(
   );
 }
 
+/** The job that is meant. Texts that came one after the other under one name share an id: the storage says which is next. */
 function findJob(jobs: readonly JobEntry[], wanted: string, states: readonly JobEntry["state"][]): JobEntry {
   const named = jobs.filter(({ id, name }) => id === wanted || name === wanted);
   const able = named.filter(({ state }) => states.includes(state));
-  if (able.length === 1) return able[0];
-  if (able.length > 1) {
-    const ids = able.map(({ id }) => id).join(", ");
-    throw new FoldError("usage", `${able.length} jobs are called ${wanted}`, `name one by its id: ${ids}`);
+  const ids = [...new Set(able.map(({ id }) => id))];
+  if (ids.length === 1) return able[0];
+  if (ids.length > 1) {
+    throw new FoldError("usage", `${able.length} jobs are called ${wanted}`, `name one by its id: ${ids.join(", ")}`);
   }
   const hint = "`fold status` lists the jobs and their ids";
   if (named.length === 0) {

@@ -111,10 +111,16 @@ export interface Storage {
   /** All jobs that are waiting, running or put aside. */
   listJobs(): Answer<JobEntry[]>;
 
-  /** Let a job that was put aside wait again; throws FoldError `not_found`, also where an archive to merge is gone. */
+  /**
+   * Let a job that was put aside wait again, of several with that id the first; throws FoldError `not_found`, also where
+   * an archive to merge is gone.
+   */
   retryJob(id: string): Answer<void>;
 
-  /** Take a waiting job out, or end a running one: its worker finds its lease lost. Its text is put aside. */
+  /**
+   * Take a waiting job out, or end a running one: its worker finds its lease lost. Its text is put aside. Of several with
+   * that id one that is running comes first.
+   */
   cancelJob(id: string): Answer<void>;
 
   /** Let go of connections; nothing is called after it. */

@@ -302,8 +302,10 @@ export class LocalStorage implements Storage {
   }
 
   async cancelJob(id: string): Promise<void> {
-    for (const folder of workFolders(this.layout.inProcess)) {
-      if (folder.id !== id || folder.state === "done") continue;
+    const folders = workFolders(this.layout.inProcess).filter((folder) => folder.id === id);
+    const inState = (state: WorkFolder["state"]) => folders.filter((folder) => folder.state === state);
+    // A text that came later waits under the same id.
+    for (const folder of [...inState("work"), ...inState("free")]) {
       const record = readRecord(folder.path);
       if (record !== null && (await this.setAside(folder.path, record, CANCELLED))) return;
     }

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { FoldError, type FoldErrorCode } from "../../errors.ts";
 import { pathOfName } from "../names.ts";
@@ -90,14 +90,14 @@ export class PutAside {
   }
 
   /**
-   * Let a job wait again; false when there is none of that id here.
+   * Let a job wait again, of several with that id the one that was put aside first; false when there is none here.
    *
    * @throws FoldError `usage` where another text has taken the place of its own; `failed` while an archive of it is being
    * merged; `not_found` when one is gone: then there is nothing to be tried again, and the job is over
    */
   retry(id: string): boolean {
-    const found = this.reasons().find(({ job }) => job.id === id);
-    if (found === undefined) return false;
+    const found = this.firstOf(id);
+    if (found === null) return false;
     const { job } = found;
     const place = join(this.layout.failed, found.place);
     const missing = job.archives.filter((name) => !this.shelf.has(name));
@@ -117,6 +117,20 @@ export class PutAside {
     }
     remove(`${place}${BESIDE}`);
     return true;
+  }
+
+  private firstOf(id: string): Reason | null {
+    const found = this.reasons().filter(({ job }) => job.id === id);
+    const since_ms = new Map(found.map(({ place }) => [place, this.since_ms(place)]));
+    // The numbers of places alone do not tell: the first one becomes free again.
+    const order = (a: string, b: string) =>
+      (since_ms.get(a) ?? 0) - (since_ms.get(b) ?? 0) || a.length - b.length || (a < b ? -1 : 1);
+    return found.sort((a, b) => order(a.place, b.place))[0] ?? null;
+  }
+
+  /** When a job was put aside. */
+  private since_ms(place: string): number {
+    return statSync(join(this.layout.failed, `${place}${BESIDE}`), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   }
 
   private isBeingMerged(names: readonly string[]): boolean {
