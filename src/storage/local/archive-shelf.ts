@@ -75,7 +75,12 @@ export class ArchiveShelf {
 
   /** Whether something stands under a name, be it whole or damaged. */
   has(name: string): boolean {
-    return FORMS.some(({ shelved }) => existsSync(this.base(name) + shelved));
+    return this.standing(name).length > 0;
+  }
+
+  /** The files that stand under a name. Mostly there is one at most; `fold run` may have put another form beside it. */
+  standing(name: string): string[] {
+    return FORMS.map(({ shelved }) => this.base(name) + shelved).filter((path) => existsSync(path));
   }
 
   /** Make a file of an archive, so that whoever reads it does not lose it to a merge. */
@@ -89,13 +94,33 @@ export class ArchiveShelf {
     return await this.open(this.placeOf(name)).readMember(INTERNER);
   }
 
-  /** Put a finished archive into its place, and see its name to the disk; nothing when it is not there any more. */
+  /**
+   * Put a finished archive into its place, and see its name to the disk; nothing when it is not there any more. It takes
+   * the place of all that stands under its name, in whatever form: a merge would take one and leave the other.
+   */
   async publish(file: string, name: string): Promise<void> {
-    const { shelved } = FORMS.find(({ taken }) => file.endsWith(taken)) ?? FORMS[1];
+    const form = FORMS.find(({ taken }) => file.endsWith(taken)) ?? FORMS[1];
+    const { shelved } = form;
     const path = this.base(name) + shelved;
     makeFolder(dirname(path));
+    for (const other of FORMS) if (other !== form) this.takeAway(this.base(name), other, file);
     const isMoved = shelved === WHOLE_ENDING ? moveQuickly(file, path) : this.moveReference(file, path);
     if (isMoved) await seeFolderToDisk(dirname(path));
+  }
+
+  /**
+   * Take away another form of what is just being published, into the folder of the job, which goes with all in it.
+   *
+   * First, and by a rename: after a crash the job's folder has the archive and recovery publishes it, whoever has lost the
+   * folder takes nothing away, and a merge that takes the other form at this moment has it, or finds it gone.
+   */
+  private takeAway(base: string, { shelved, taken }: (typeof FORMS)[number], file: string): void {
+    if (!existsSync(base + shelved)) return;
+    try {
+      moveQuickly(base + shelved, join(dirname(file), `replaced${taken}`));
+    } catch (error) {
+      if (existsSync(file)) throw error;
+    }
   }
 
   private moveReference(file: string, path: string): boolean {

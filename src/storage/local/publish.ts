@@ -19,7 +19,9 @@ import type { SpareFolder } from "./spare-folder.ts";
  *     1. the archive's content is in objects/                     crash: nobody needs it; garbage collection takes it
  *     2. archive.ref.json stands in the folder                     crash: the job runs again and writes it again
  *     3. <id>.<token>.work becomes <id>.<token>.done              crash: recovery goes on with 4
- *     4. archive.ref.json moves to archives/                      crash: none in a .done folder: it is published
+ *     4. the same archive in another form, if there is one,        crash: recovery goes on with 4
+ *        moves from archives/ into the folder
+ *        archive.ref.json moves to archives/                      crash: none in a .done folder: it is published
  *     5. the folder is emptied of the text or the merged archives and kept for another job, or removed
  *
  * The reference leaves the folder by a rename, so it is published once, and only by the owner of the folder. A small

@@ -14,16 +14,20 @@ import { inputBase, keptAt } from "./kept.ts";
 export async function shelve(shelf: ArchiveShelf, file: string, name: string): Promise<string> {
   for (let number = 1; ; number++) {
     const free = number === 1 ? name : `${name}.${number}`;
-    if (shelf.has(free) && !(await isSame(shelf, file, free))) continue;
+    if (!(await areSame(shelf, file, shelf.standing(free)))) continue;
     await shelf.publish(file, free);
     return free;
   }
 }
 
-/** Equal work gives equal bytes: the same text folded twice is one archive. */
-async function isSame(shelf: ArchiveShelf, file: string, name: string): Promise<boolean> {
-  const [mine, other] = [await shelf.describe(file), await shelf.entry(name)];
-  return mine !== null && mine.tar_sha256 === other?.tar_sha256;
+/** Equal work gives equal bytes: the same text folded twice is one archive, in whatever forms it stands. */
+async function areSame(shelf: ArchiveShelf, file: string, others: readonly string[]): Promise<boolean> {
+  if (others.length === 0) return true;
+  const mine = await shelf.describe(file);
+  for (const other of others) {
+    if (mine === null || mine.tar_sha256 !== (await shelf.describe(other))?.tar_sha256) return false;
+  }
+  return true;
 }
 
 /** Give the archives of a merge back, as many as are there. */
