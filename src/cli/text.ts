@@ -59,16 +59,17 @@ export function padLeft(text: string, width: number): string {
 }
 
 /**
- * Lines of a table: columns aligned, two spaces between them.
+ * Lines of a table: columns aligned, two spaces between them. Names may hold line feeds and worse, which would tear it.
  *
  * @param align one letter a column, `l` or `r`; left where it is too short
  */
 export function formatTable(rows: readonly (readonly string[])[], align = ""): string[] {
   const widths: number[] = [];
-  for (const row of rows) {
+  const printable = rows.map((row) => row.map((cell) => cell.replace(/\p{Cc}/gu, "\ufffd")));
+  for (const row of printable) {
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, widthOf(cell));
   }
-  return rows.map((row) =>
+  return printable.map((row) =>
     row
       .map((cell, i) => (align[i] === "r" ? padLeft(cell, widths[i]) : padRight(cell, widths[i])))
       .join("  ")

@@ -95,3 +95,12 @@ test("the nearest word, or none", () => {
     ...["run", "export", "verify", "exit-codes", null, null],
   ]);
 });
+
+test("a name with line feeds and escapes does not tear a table", () => {
+  expect(
+    formatTable([
+      ["new\nline", "1"],
+      ["\u001b[31mred", "2"],
+    ]),
+  ).toEqual(["new\ufffdline  1", "\ufffd[31mred  2"]);
+});
