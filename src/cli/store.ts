@@ -5,6 +5,7 @@ import { objectsOf } from "../store/reference.ts";
 import { ReferencedArchive } from "../store/referenced.ts";
 import { statsOf } from "../store/stats.ts";
 import { defaultName, Store } from "../store/store.ts";
+import type { StoredArchive } from "../store/stored-archive.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import { flagName } from "./flags.ts";
 import { type StoreAction, type StoreFlags, storeActions, storeFlags } from "./store-definition.ts";
@@ -66,7 +67,11 @@ function checkUsage(action: StoreAction, given: number, flags: StoreFlags): void
 }
 
 function list({ store, flags, io }: StoreCall): Promise<number> {
-  const archives = store.names().map((name) => describe(store, name));
+  // A name may stand for a reference and for a whole file from before.
+  const archives = [
+    ...store.referenced().map((name) => describe(name, () => store.find(name))),
+    ...store.wholes().map((whole) => describe(whole.name, () => whole)),
+  ].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   if (flags.json) {
     io.output.json({ archives });
     return Promise.resolve(0);
@@ -77,13 +82,12 @@ function list({ store, flags, io }: StoreCall): Promise<number> {
   return Promise.resolve(0);
 }
 
-function describe(store: Store, name: string) {
+function describe(name: string, find: () => StoredArchive) {
   try {
-    const found = store.find(name);
-    if (!(found instanceof ReferencedArchive))
-      return { name, form: found.form, size_bytes: found.size_bytes, objects: 0 };
-    const { kind } = found.reference;
-    return { name, form: kind, size_bytes: found.size_bytes, objects: objectsOf(found.reference).size };
+    const found = find();
+    const { form, size_bytes } = found;
+    if (!(found instanceof ReferencedArchive)) return { name, form, size_bytes, objects: 0 };
+    return { name, form: found.reference.kind, size_bytes, objects: objectsOf(found.reference).size };
   } catch (error) {
     if (!(error instanceof FoldError)) throw error;
     return { name, form: "damaged", size_bytes: 0, objects: 0 };
@@ -112,10 +116,20 @@ async function get({ store, subject, flags, io, pause }: StoreCall): Promise<num
   return 0;
 }
 
+const removals: Readonly<Record<StoredArchive["form"], (program: string) => string>> = {
+  objects: (program) => `removed; \`${program} store gc\` frees the space`,
+  whole: () => "removed: it was one whole file, which is gone",
+  folder: () => "removed: it was a plain folder, which is gone",
+};
+
 function remove({ store, subject, flags, io }: StoreCall): Promise<number> {
-  store.remove(subject);
-  if (flags.json) io.output.json({ name: subject, removed: true });
-  else io.output.line(`${subject}: removed; \`${io.program} store gc\` frees the space`);
+  const form = store.remove(subject);
+  const left = store.names().includes(subject) ? store.find(subject).place : null;
+  if (flags.json) io.output.json({ name: subject, removed: true, form, left });
+  else {
+    io.output.line(`${subject}: ${removals[form](io.program)}`);
+    if (left !== null) io.output.note(`${left} has the same name and is still there`);
+  }
   return Promise.resolve(0);
 }
 

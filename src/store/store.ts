@@ -60,10 +60,12 @@ export class Store {
 
   /** Names of all archives, in whatever form they are kept, sorted. */
   names(): string[] {
-    const names = new Set<string>();
-    for (const { name } of referencesIn(this.places[0])) names.add(name);
-    for (const name of wholesBelow(this.archives)) names.add(name);
-    return [...names].sort();
+    return [...new Set([...this.referenced(), ...wholesBelow(this.archives)])].sort();
+  }
+
+  /** Names of the archives that are kept as objects. */
+  referenced(): string[] {
+    return [...referencesIn(this.places[0])].map(({ name }) => name);
   }
 
   /** The archives that are whole files or plain folders, from before there were objects. */
@@ -150,18 +152,24 @@ export class Store {
     return (await addArchive(path, name, adding, pause)) ?? (await addFile(path, name, adding, pause));
   }
 
-  /** Forget an archive. Its objects stay until a garbage collection finds that nobody needs them. */
-  remove(name: string): void {
+  /**
+   * Forget an archive. Its objects stay until a garbage collection finds that nobody needs them; a whole file or a plain
+   * folder is gone at once.
+   *
+   * @returns the form that it was kept in: where a name stands in several, the reference goes first
+   */
+  remove(name: string): StoredArchive["form"] {
     const { files } = this.objects;
     // A damaged reference can be removed, too.
     const file = this.fileOf(name);
-    const place = statOf(file) !== null ? file : this.find(name).place;
+    const { place, form } = statOf(file) !== null ? { place: file, form: "objects" as const } : this.find(name);
     try {
       files.remove(place);
       files.syncFolder(dirname(place));
     } catch (error) {
       throw fromSystemError(error, "remove the archive", place);
     }
+    return form;
   }
 
   /** Delete the objects that nobody needs. */

@@ -1,6 +1,6 @@
 // fold store as a user has it: the executable, its exit codes, what it prints.
 import { describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Archive } from "../../src/archive/reader.ts";
 import { ArchiveWriter } from "../../src/archive/writer.ts";
@@ -96,6 +96,26 @@ test("verify --rebuild brings back references that are gone", async () => {
     expect(await store(cwd, "verify", "--rebuild")).toMatchObject({ exit: 0, forgotten: ["log"] });
     await store(cwd, "get", "log", "--out", "back");
     expect(readFileSync(join(cwd, "back")).equals(readFileSync(archive))).toBe(true);
+  });
+});
+
+test("a name that stands for a reference and for a whole file: both are listed, and rm tells which went", async () => {
+  await withFolder(async (cwd) => {
+    await store(cwd, "add", archive);
+    const whole = join("fold_state/archives", "log.tar.zst");
+    copyFileSync(archive, join(cwd, whole));
+    expect(await store(cwd, "ls")).toMatchObject({
+      archives: [
+        { name: "log", form: "archive" },
+        { name: "log", form: "whole", size_bytes: readFileSync(archive).length },
+      ],
+    });
+    const first = await call(["store", "rm", "log"], { cwd });
+    expect(first.stdout).toBe("log: removed; `fold store gc` frees the space\n");
+    expect(first.stderr).toBe(`${whole} has the same name and is still there\n`);
+    const second = await call(["store", "rm", "log"], { cwd });
+    expect([second.stdout, second.stderr]).toEqual(["log: removed: it was one whole file, which is gone\n", ""]);
+    expect(existsSync(join(cwd, whole))).toBe(false);
   });
 });
 
