@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { WorkConfig } from "../config.ts";
 import { FoldError } from "../errors.ts";
-import { usualBudget } from "../jobs/memory.ts";
+import { memoryToGive, usualBudget } from "../jobs/memory.ts";
 import type { WorkEvent, WorkSummary } from "../jobs/work-events.ts";
 import type { WorkRequest } from "../jobs/work-request.ts";
 import { work } from "../jobs/worker.ts";
@@ -182,7 +182,8 @@ function conclude(summary: WorkSummary, request: WorkRequest, flags: WorkerFlags
   if (problems.length === 0) return 0;
   const isAlone = request.storage.backend === "spaces";
   const retry = isAlone ? "the same command tries again" : "`fold status` tells why; `fold retry` tries again";
-  const hint = failed > 0 ? retry : `give --memory${isAlone ? "" : ", or look at `fold status`"}`;
+  const more = tooLarge.length === 0 ? "more --memory" : `--memory ${memoryToGive(tooLarge)} or more`;
+  const hint = failed > 0 ? retry : `give ${more}${isAlone ? "" : ", or look at `fold status`"}`;
   throw new FoldError("partial", problems.join("; "), hint);
 }
 

@@ -11,9 +11,9 @@ export function formatCounted(count: number, noun: string): string {
 
 const byteUnits = ["bytes", "kB", "MB", "GB", "TB", "PB"];
 
-/** A size in bytes with three digits: `512 bytes`, `1.23 MB`. */
+/** A size in bytes with three digits: `1 byte`, `512 bytes`, `1.23 MB`. */
 export function formatBytes(size_bytes: number): string {
-  return scaled(size_bytes, byteUnits);
+  return size_bytes === 1 ? "1 byte" : scaled(size_bytes, byteUnits);
 }
 
 /** A number with three digits and its thousands named: `39.6 M`. */

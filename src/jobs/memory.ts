@@ -40,6 +40,13 @@ export function planMemory({ kind, size_bytes }: Sized, wanted: number, budget_b
   return { threads, need_bytes: need_bytes(text_bytes, threads) };
 }
 
+/** What to give a worker so that it takes the smallest of these jobs, on one thread: `150MB`. */
+export function memoryToGive(jobs: readonly Sized[]): string {
+  const least_bytes = Math.min(...jobs.map((job) => planMemory(job, 1, 0).need_bytes));
+  // Strictly more, for limits are rounded down.
+  return `${Math.floor(least_bytes / 1e6) + 1}MB`;
+}
+
 /** As many threads as fit into a budget for a text of a size; one, even where that does not fit. */
 export function threadsThatFit(text_bytes: number, wanted: number, budget_bytes: number): number {
   let threads = wanted;

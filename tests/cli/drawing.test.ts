@@ -63,8 +63,9 @@ test("a word that alone is too wide is cut", () => {
 test("counts, sizes and times", () => {
   expect([0, 999, 1000, 39_648_128].map(formatCount)).toEqual(["0", "999", "1,000", "39,648,128"]);
   expect([formatCounted(1, "ortho"), formatCounted(2000, "ortho")]).toEqual(["1 ortho", "2,000 orthos"]);
-  expect([0, 999, 1000, 53_136_559, 999_999].map(formatBytes)).toEqual([
+  expect([0, 1, 999, 1000, 53_136_559, 999_999].map(formatBytes)).toEqual([
     "0 bytes",
+    "1 byte",
     "999 bytes",
     "1.00 kB",
     "53.1 MB",

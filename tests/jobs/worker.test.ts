@@ -257,9 +257,16 @@ test("one job that was asked for and is too large: the error says so", async () 
   await other.cancelJob(jobs[1]);
   const errors = jobs.map((jobId) => foldErrorOf(() => work(workerOn(place, { jobId, budget_bytes: 139e6 }).request)));
   const [waits, aside] = await Promise.all(errors);
-  expect(waits).toMatchObject({ code: "not_found", hint: expect.stringContaining("--memory") });
+  expect(waits).toMatchObject({ code: "not_found", hint: "give --memory 141MB or more" });
   expect(waits.message).toContain("is too large");
   expect(aside.message).toContain("is failed");
+});
+
+test("a name in the place of an id: the error tells the id", async () => {
+  await place.putText("waits", tale);
+  const id = await idOf(place.open(), "waits");
+  const { code, message, hint } = await foldErrorOf(() => work(workerOn(place, { jobId: "waits" }).request));
+  expect([code, message, hint]).toEqual(["not_found", "waits is the name of a job, not its id", `give --job-id ${id}`]);
 });
 
 test("how far one job was is not told of the next", async () => {
