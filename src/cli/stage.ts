@@ -48,12 +48,14 @@ export async function execute({ parameters, flags }: CommandArguments<StageFlags
     throw new FoldError("usage", "--min-words is more than --max-words", "give a smaller minimum or a larger maximum");
   }
   const places = findTexts(parameters, { what: "input", wayOut: "rename one of them" });
-  await eachText(places, (place) => stage(place, flags, io), "staged", io);
+  const input = inputFolder(storageConfig(flags, io));
+  // A name that no worker would see is refused before anything is staged.
+  for (const { name, trouble } of places) if (trouble === undefined) pieceFiles(input, name, 0);
+  await eachText(places, (place) => stage(place, input, flags, io), "staged", io);
   return 0;
 }
 
-async function stage(place: TextPlace, flags: StageFlags, io: CommandIo): Promise<void> {
-  const input = inputFolder(storageConfig(flags, io));
+async function stage(place: TextPlace, input: string, flags: StageFlags, io: CommandIo): Promise<void> {
   const plan = await planOf(place, flags, input);
   const { name, text, cut } = plan;
   if (cut.lines === 0) io.output.warn(nothingFound(plan, flags));

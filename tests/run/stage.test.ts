@@ -59,6 +59,14 @@ describe("folding all pieces is folding the text", () => {
   });
 });
 
+test("a name that is refused keeps the texts before it from being staged", async () => {
+  await withFiles({ "my book.txt": book, ".hidden.txt": book }, async (folder) => {
+    const { exit, stderr } = await call(["stage", "my book.txt", ".hidden.txt"], { cwd: folder });
+    expect([exit, stderr]).toEqual([2, expect.stringContaining('".hidden" begins with a dot')]);
+    expect(existsSync(join(folder, "fold_state"))).toBe(false);
+  });
+});
+
 test("workers fold the pieces, and what they merge is the archive of the whole", async () => {
   await withFiles({ "log.txt": sampleText }, async (folder) => {
     const { pieces } = await staged(["log.txt", "--by", day, "--min-words", "900"], { cwd: folder });
