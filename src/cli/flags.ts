@@ -1,5 +1,6 @@
 import { NAME_RULE, problemOfName } from "../archive/archive-name.ts";
 import { parseShape } from "../core/shapes.ts";
+import { eachSentence } from "../core/text.ts";
 import { FoldError } from "../errors.ts";
 import { memoryOfMachine } from "../jobs/memory.ts";
 
@@ -197,8 +198,9 @@ export function versionNumber(value: string): string {
 
 /** One word, spelt as an archive spells its words. */
 export function singleWord(value: string): string {
-  const word = value.normalize("NFC").trim().toLowerCase();
-  return word === "" || /\s/u.test(word) ? refuse(value, "one word; give the option again for another") : word;
+  const words: string[] = [];
+  eachSentence(value, (sentence) => words.push(...sentence));
+  return words.length === 1 ? words[0] : refuse(value, "one word of letters; give the option again for another");
 }
 
 /** The name of an archive: it becomes the name of a file. */

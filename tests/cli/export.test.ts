@@ -58,6 +58,17 @@ test("a word is found however its accents are encoded", async () => {
   expect(stdout).toBe("2x2\t\u00e9t\u00e9 b c d\n");
 });
 
+test("a word is found as a text would spell it: signs around it are none of it, and an apostrophe is one", async () => {
+  const place = join(folder, "signs.tar.zst");
+  await foldText("don't b. c d. don't c. b d.", { archive: place });
+  for (const word of ["Don\u2019t", "don't,", "(don't)", "don't."]) {
+    for (const option of ["--containing", "--origin"]) {
+      const { exit, stdout } = await call(["export", place, option, word]);
+      expect([exit, stdout]).toEqual([0, "2x2\tdon't b c d\n"]);
+    }
+  }
+});
+
 test("--limit is the number of lines, also together with a filter", async () => {
   expect(await exported("--limit", "0")).toEqual([]);
   expect(await exported("--limit", "7")).toEqual(all.slice(0, 7));

@@ -73,6 +73,8 @@ const mistakes: [args: string[], message: RegExp][] = [
   [["export", "a", "--shape", "1x3"], /--shape cannot be/],
   [["export", "a", "--format", "xml"], /--format cannot be "xml"\nhint: give one of lines, jsonl/],
   [["export", "a", "--containing", "two words"], /--containing cannot be/],
+  [["export", "a", "--containing", "half-moon"], /--containing cannot be "half-moon"\nhint: give one word/],
+  [["export", "a", "--containing", "."], /--containing cannot be "\."/],
   [["verify", "a", "--sample", "2"], /--sample cannot be "2"/],
   [["verify", "a", "--sample", "0"], /--sample cannot be/],
   [["estimate", "a", "--seconds", "never"], /--seconds cannot be/],
