@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { FoldError } from "../errors.ts";
 import { breathe, type Pause } from "../store/files.ts";
-import { objectsOf } from "../store/reference.ts";
+import { objectsOf, type Reference } from "../store/reference.ts";
 import { ReferencedArchive } from "../store/referenced.ts";
 import { statsOf } from "../store/stats.ts";
 import { defaultName, Store } from "../store/store.ts";
@@ -87,17 +87,20 @@ function describe(name: string, find: () => StoredArchive) {
     const found = find();
     const { form, size_bytes } = found;
     if (!(found instanceof ReferencedArchive)) return { name, form, size_bytes, objects: 0 };
-    return { name, form: found.reference.kind, size_bytes, objects: objectsOf(found.reference).size };
+    return { name, form: found.reference.kind, size_bytes, objects: countObjects(found.reference) };
   } catch (error) {
     if (!(error instanceof FoldError)) throw error;
     return { name, form: "damaged", size_bytes: 0, objects: 0 };
   }
 }
 
+/** The reference is an object, too. */
+const countObjects = (reference: Reference) => objectsOf(reference).size + 1;
+
 async function add({ store, subject, flags, io, pause }: StoreCall): Promise<number> {
   const name = flags.name ?? defaultName(subject);
   const { reference, isNew, new_objects, new_bytes } = await store.add(subject, name, pause);
-  const objects = objectsOf(reference).size;
+  const objects = countObjects(reference);
   if (flags.json) io.output.json({ name, kind: reference.kind, is_new: isNew, objects, new_objects, new_bytes });
   else if (!isNew) io.output.line(`${name}: stored already, nothing to do`);
   else {

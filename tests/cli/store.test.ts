@@ -99,6 +99,16 @@ test("verify --rebuild brings back references that are gone", async () => {
   });
 });
 
+test("objects are counted with the reference, wherever they are counted", async () => {
+  await withFolder(async (cwd) => {
+    writeFileSync(join(cwd, "book.txt"), "whale");
+    const { stdout } = await call(["store", "add", "book.txt"], { cwd });
+    expect(stdout).toMatch(/^book\.txt: 2 objects, 2 new \(/);
+    expect(await store(cwd, "ls")).toMatchObject({ archives: [{ name: "book.txt", objects: 2 }] });
+    expect(await store(cwd, "gc")).toMatchObject({ objects: 2 });
+  });
+});
+
 test("a name that stands for a reference and for a whole file: both are listed, and rm tells which went", async () => {
   await withFolder(async (cwd) => {
     await store(cwd, "add", archive);
