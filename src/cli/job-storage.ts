@@ -4,6 +4,7 @@ import { parseAddress } from "../db/connection.ts";
 import { createStorage, parseBackend, type StorageConfig } from "../storage/create-storage.ts";
 import type { Storage } from "../storage/port.ts";
 import type { CommandIo } from "./command.ts";
+import { stateDirectory } from "./state-directory.ts";
 
 /** The options of all commands that have to do with jobs. */
 export interface StorageFlags {
@@ -28,7 +29,7 @@ export function storageConfig(
   const { grace_ms, whole_below_bytes } = work;
   switch (backend) {
     case "local":
-      return { backend, stateDir: stateDir ?? io.config.stateDir, grace_ms, whole_below_bytes };
+      return { backend, stateDir: stateDirectory(stateDir ?? io.config.stateDir), grace_ms, whole_below_bytes };
     case "cloud": {
       const config = readFleetConfig();
       const { buckets, cacheDir, cacheSize_bytes, ...spaces } = config.spaces;

@@ -55,7 +55,7 @@ function parseArguments(definition: CommandDefinition, argv: readonly string[], 
   const parsers = entries.map(([key, flag]) => [key, parserOf(key, flag)]);
   const parsed = cli({ help: false, flags: Object.fromEntries(parsers) }, undefined, [...argv]);
   const [unknown] = Object.keys(parsed.unknownFlags);
-  if (unknown !== undefined) throw unknownOption(definition, unknown, program);
+  if (unknown !== undefined) throw unknownOption(definition, unknown, argv, program);
   const parameters = [...parsed._];
   const { name, atLeast, atMost } = definition;
   const usage = `usage: ${program} ${name} ${definition.parameters}`;
@@ -98,10 +98,28 @@ function refuseValuedSwitches(definition: CommandDefinition, argv: readonly stri
   }
 }
 
-function unknownOption(definition: CommandDefinition, unknown: string, program: string): FoldError {
+function unknownOption(
+  definition: CommandDefinition,
+  unknown: string,
+  argv: readonly string[],
+  program: string,
+): FoldError {
   const option = unknown.length === 1 ? `-${unknown}` : `--${unknown}`;
-  const near = nearest(option, [...Object.keys(definition.flags).map(flagName), "--help"]);
   const help = `\`${program} help ${definition.name}\` lists the options`;
+  const file = argv.find((arg) => arg.startsWith(option) && arg !== option && looksLikeFile(arg));
+  if (file !== undefined && definition.atMost > 0) {
+    return new FoldError(
+      "usage",
+      `${definition.name} has no option ${file}`,
+      `a file of that name is ./${file}; ${help}`,
+    );
+  }
+  const near = nearest(option, [...Object.keys(definition.flags).map(flagName), "--help"]);
   const hint = near === null || unknown.length === 1 ? help : `did you mean ${near}? ${help}`;
   return new FoldError("usage", `${definition.name} has no option ${option}`, hint);
+}
+
+/** Options are words with dashes; names of files have an ending, or stand behind one dash. */
+function looksLikeFile(arg: string): boolean {
+  return /^-[^-]/.test(arg) || /^[^=]*\./.test(arg);
 }

@@ -8,6 +8,7 @@ import { defaultName, Store } from "../store/store.ts";
 import type { StoredArchive } from "../store/stored-archive.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import { flagName } from "./flags.ts";
+import { stateDirectory } from "./state-directory.ts";
 import { type StoreAction, type StoreFlags, storeActions, storeFlags } from "./store-definition.ts";
 import { verifyStore } from "./store-verify.ts";
 import { formatBytes, formatCounted, formatTable } from "./text.ts";
@@ -44,7 +45,7 @@ export async function execute({ parameters, flags }: CommandArguments<StoreFlags
     if (io.signal.aborted) throw new FoldError("interrupted", "stopped", "run the same command again to go on");
     await breathe();
   };
-  const store = new Store(flags.stateDir ?? io.config.stateDir);
+  const store = new Store(stateDirectory(flags.stateDir ?? io.config.stateDir));
   return await actions[action]({ store, subject, flags, io, pause });
 }
 
@@ -111,6 +112,9 @@ async function add({ store, subject, flags, io, pause }: StoreCall): Promise<num
 
 async function get({ store, subject, flags, io, pause }: StoreCall): Promise<number> {
   if (flags.out === null) throw new FoldError("usage", "store get needs --out", "say where the archive is to go");
+  if (flags.out === "-") {
+    throw new FoldError("usage", "store get writes a file, not the standard output", "give a path, ./- for a file `-`");
+  }
   if (existsSync(flags.out)) throw new FoldError("usage", `${flags.out} is there already`, "give another path");
   const found = store.find(subject);
   await found.restore(flags.out, pause);

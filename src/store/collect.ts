@@ -83,6 +83,8 @@ export class Collection {
       for (const { size } of this.candidates) count(this.deleted, size);
       return;
     }
+    // No folder is made only to find that there is nothing in it.
+    if (statOf(this.store.folder) === null) return;
     let isDone = false;
     try {
       this.store.files.makeFolder(this.trash);

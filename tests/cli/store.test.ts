@@ -99,6 +99,13 @@ test("verify --rebuild brings back references that are gone", async () => {
   });
 });
 
+test("a collection of garbage where there is no store makes none", async () => {
+  await withFolder(async (cwd) => {
+    expect(await store(cwd, "gc", "--state-dir", "nope")).toMatchObject({ exit: 0, objects: 0, deleted: 0 });
+    expect(readdirSync(cwd)).toEqual([]);
+  });
+});
+
 test("objects are counted with the reference, wherever they are counted", async () => {
   await withFolder(async (cwd) => {
     writeFileSync(join(cwd, "book.txt"), "whale");
@@ -140,6 +147,7 @@ describe("mistakes", () => {
     [["get", "nothing", "--out", "x"], 5, "there is no archive nothing"],
     [["get", "nothing"], 2, "needs --out"],
     [["get", "nothing", "--out", "."], 2, "there already"],
+    [["get", "nothing", "--out", "-"], 2, "not the standard output"],
     [["rm", "nothing"], 5, "there is no archive nothing"],
     [["ls", "--grace", "1h"], 2, "store ls has no option --grace"],
     [["gc", "--grace", "tomorrow"], 2, "--grace cannot be"],

@@ -58,6 +58,8 @@ const mistakes: [args: string[], message: RegExp][] = [
   [["show", ""], /argument is empty/],
   [["run", "a", "--thread", "2"], /no option --thread\nhint: did you mean --threads/],
   [["run", "a", "-x"], /no option -x/],
+  [["run", "-dash.txt"], /no option -dash\.txt\nhint: a file of that name is \.\/-dash\.txt; `fold help run`/],
+  [["run", "--dash.txt"], /no option --dash\.txt\nhint: a file of that name is \.\/--dash\.txt/],
   [["run", "a", "--threads"], /--threads needs a value/],
   [["run", "a", "--threads", "0"], /--threads cannot be "0"\nhint: give a whole number, 1 to/],
   [["run", "a", "--threads", "1.5"], /--threads cannot be/],
@@ -88,6 +90,15 @@ test.each(mistakes)("wrong usage: %j", async (args, message) => {
   expect(stderr).toMatch(message);
   expect([exit, stdout]).toEqual([2, ""]);
 });
+
+test.each(["status", "work", "show a", "store ls", "store verify", "store gc"])(
+  "a state directory that is a file: %s",
+  async (command) => {
+    const { exit, stdout, stderr } = await call([...command.split(" "), "--state-dir", binary]);
+    expect(stderr).toContain(`${binary} is a file, not a state directory\nhint: `);
+    expect([exit, stdout]).toEqual([2, ""]);
+  },
+);
 
 test("with --json an error is one object on stdout, and told on stderr all the same", async () => {
   const { exit, stdout, stderr } = await call(["show", "no-such-file", "--json"]);
