@@ -1,6 +1,8 @@
 import { write, writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import type { Config } from "../config.ts";
+import { hasCode } from "../disk.ts";
+import { fromSystemError } from "../errors.ts";
 import { withProgramName } from "./program-name.ts";
 
 const STDOUT = 1;
@@ -78,7 +80,7 @@ export class Output {
   /**
    * A large part of a result; wait for it before the next, and do not change the bytes until then.
    *
-   * @throws the system's error, EPIPE when the reader is gone
+   * @throws FoldError, `no_space` for a full disk; the system's error EPIPE when the reader is gone
    */
   async write(bytes: Uint8Array): Promise<void> {
     this.writeWaiting();
@@ -89,14 +91,14 @@ export class Output {
   /**
    * A large part of a result, written before it returns: for loops that cannot wait. Nothing else may be waiting.
    *
-   * @throws the system's error, EPIPE when the reader is gone
+   * @throws FoldError, `no_space` for a full disk; the system's error EPIPE when the reader is gone
    */
   writeNow(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) {
       try {
         at += writeSync(STDOUT, bytes, at);
       } catch (error) {
-        if (!isFull(error)) throw error;
+        if (!isFull(error)) throw toldError(error);
         Bun.sleepSync(RETRY_MS);
       }
     }
@@ -105,7 +107,7 @@ export class Output {
   /**
    * Wait until all of the results are written.
    *
-   * @throws the system's error, EPIPE when the reader is gone
+   * @throws FoldError, `no_space` for a full disk; the system's error EPIPE when the reader is gone
    */
   async flush(): Promise<void> {
     this.writeWaiting();
@@ -173,7 +175,7 @@ async function writeAll(bytes: Uint8Array): Promise<void> {
     try {
       at += await writeSome(bytes, at);
     } catch (error) {
-      if (!isFull(error)) throw error;
+      if (!isFull(error)) throw toldError(error);
       await Bun.sleep(RETRY_MS);
     }
   }
@@ -182,6 +184,11 @@ async function writeAll(bytes: Uint8Array): Promise<void> {
 /** A pipe that somebody else has made non-blocking is full: its reader is slow. */
 function isFull(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === "EAGAIN";
+}
+
+/** What users can act on; a reader that is gone is no mistake, and is told apart by whoever catches it. */
+function toldError(error: unknown): unknown {
+  return hasCode(error, "EPIPE") ? error : fromSystemError(error, "write to", "the standard output");
 }
 
 function writeSome(bytes: Uint8Array, at: number): Promise<number> {

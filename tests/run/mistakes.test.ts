@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { call } from "../support/binary.ts";
+import { binary, call } from "../support/binary.ts";
 import { samplePath } from "../support/sample.ts";
 import { mountSmallDisk, unmount } from "../support/small-disk.ts";
 import { withFolder } from "../support/temporary.ts";
@@ -201,6 +201,24 @@ describe("mistakes", () => {
         expect(readdirSync(disk).filter((name) => !name.endsWith(".work"))).toEqual([]);
       } finally {
         unmount(disk);
+      }
+    });
+  });
+
+  test("results for a device that is full", async () => {
+    if (!existsSync("/dev/full")) {
+      console.warn("There is no /dev/full here: results that cannot be written are not tested.");
+      return;
+    }
+    await withFolder(async (folder) => {
+      const archive = join(folder, "ships-log.tar.zst");
+      expect((await call(["run", samplePath, "--out", folder, "--quiet"])).exit).toBe(0);
+      for (const command of ["show", "export"]) {
+        const run = Bun.spawn([binary, command, archive], { stdout: Bun.file("/dev/full"), stderr: "pipe" });
+        expect(await run.stderr.text()).toContain(
+          "cannot write to the standard output: no space left on the device\nhint: free some space",
+        );
+        expect(await run.exited).toBe(1);
       }
     });
   });
