@@ -1,4 +1,5 @@
 import type { CommandIo } from "./cli/command.ts";
+import { isHangUpHeard } from "./cli/hang-up.ts";
 import type { Output } from "./cli/output.ts";
 import { programName, withProgramName } from "./cli/program-name.ts";
 import { type Config, readConfig } from "./config.ts";
@@ -26,7 +27,7 @@ async function main(argv: readonly string[], program: string, config: Config, ou
   return await execute(request.args as never, io);
 }
 
-/** Aborts at the first Ctrl-C or SIGTERM; the second leaves at once. */
+/** Aborts at the first Ctrl-C, SIGTERM or SIGHUP (the terminal was closed); the second leaves at once. */
 function stopSignal(output: Output): AbortSignal {
   const controller = new AbortController();
   const stop = () => {
@@ -36,6 +37,7 @@ function stopSignal(output: Output): AbortSignal {
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
+  if (isHangUpHeard()) process.on("SIGHUP", stop);
   return controller.signal;
 }
 

@@ -5,7 +5,7 @@ import type { Output } from "./output.ts";
 /** What a command is given to work with besides its arguments. */
 export interface CommandIo {
   readonly output: Output;
-  /** Aborted by the first Ctrl-C or SIGTERM: finish safely, then throw FoldError `interrupted`. */
+  /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP: finish safely, then throw FoldError `interrupted`. */
   readonly signal: AbortSignal;
   readonly config: Config;
   /** The name that the program was called by. */

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { report, start } from "../support/binary.ts";
+import { isHangUpHeard } from "../../src/cli/hang-up.ts";
+import { binary, report, start } from "../support/binary.ts";
 import { halfOfSample } from "../support/sample.ts";
 import { withFolder } from "../support/temporary.ts";
 
@@ -51,18 +52,35 @@ describe("a run that is stopped", () => {
     });
   }
 
-  test("a stop leaves neither a half archive nor a temporary file", async () => {
+  // SIGHUP comes when the terminal is closed; tests that `nohup` has started leave it ignored.
+  test.each(isHangUpHeard() ? (["SIGTERM", "SIGHUP"] as const) : (["SIGTERM"] as const))(
+    "%s leaves neither a half archive nor a temporary file",
+    async (signal) => {
+      await withFolder(async (folder) => {
+        const text = join(folder, "log.txt");
+        writeFileSync(text, halfOfSample);
+        const { child, ended } = start(["run", text, ...DIMENSIONS, "--out", folder]);
+        const work = join(folder, "log.max-dims-3.tar.zst.work");
+        while (!existsSync(work) && child.exitCode === null) await Bun.sleep(5);
+        child.kill(signal);
+        const { exit, stderr } = await ended;
+        expect(exit).toBe(130);
+        expect(stderr).toContain("run the same command again");
+        expect(readdirSync(folder).sort()).toEqual(["log.max-dims-3.tar.zst.work", "log.txt"]);
+      });
+    },
+  );
+
+  test("nohup: a terminal that is closed stops nothing", async () => {
+    if (!existsSync("/proc/self/status")) return;
     await withFolder(async (folder) => {
       const text = join(folder, "log.txt");
       writeFileSync(text, halfOfSample);
-      const { child, ended } = start(["run", text, ...DIMENSIONS, "--out", folder]);
+      const child = Bun.spawn(["nohup", binary, "run", text, ...DIMENSIONS, "--out", folder], { stderr: "ignore" });
       const work = join(folder, "log.max-dims-3.tar.zst.work");
       while (!existsSync(work) && child.exitCode === null) await Bun.sleep(5);
-      child.kill("SIGTERM");
-      const { exit, stderr } = await ended;
-      expect(exit).toBe(130);
-      expect(stderr).toContain("run the same command again");
-      expect(readdirSync(folder).sort()).toEqual(["log.max-dims-3.tar.zst.work", "log.txt"]);
+      child.kill("SIGHUP");
+      expect(await child.exited).toBe(0);
     });
   });
 
