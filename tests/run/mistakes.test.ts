@@ -155,6 +155,10 @@ describe("mistakes", () => {
         expect(exit).toBe(3);
       }
       expect(readdirSync(join(folder, "out"))).toEqual(["good.tar.zst"]);
+      // All or none is sent.
+      const { exit, stderr } = await call(["submit", "texts"], { cwd: folder });
+      expect(stderr).toMatch(/^fold: cannot read texts\/bad\ufffd\.txt: its name is not UTF-8\nhint: rename it/);
+      expect(exit).toBe(5);
     });
   });
 
