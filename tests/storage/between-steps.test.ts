@@ -160,8 +160,8 @@ test("a job is not missed that is renamed while jobs are listed", async () => {
     "c waiting",
   ]);
   const takeBoth = () => {
-    storage.claimNextJob(wanted());
-    storage.claimNextJob(wanted());
+    void storage.claimNextJob(wanted());
+    void storage.claimNextJob(wanted());
   };
   // Of the text it was seen before that it waits; the job is read as it is now.
   expect(await listWithInterruption(place, takeBoth)).toEqual(["a running", "b running", "c waiting"]);
