@@ -6,23 +6,33 @@ import { createHash } from "node:crypto";
  */
 const LONGEST_BYTES = 220;
 
-/** Endings that mean something to the folders of archives. */
-const SPECIAL = /\.(work|tar\.zst)$/;
+/** Endings that mean something to the folders of archives: no folder has one that a file beside it may have. */
+const SPECIAL = /\.(work|tar\.zst|json)$/;
+const EARLIER_SPECIAL = /\.(work|tar\.zst)$/;
 
 /**
  * A name as a path below a folder: it leads nowhere else, no part of it is hidden or too long, and the path of a path
  * is that path again. Most names are their own path.
  */
 export function pathOfName(name: string): string {
+  return pathWithout(SPECIAL, name);
+}
+
+/** The same as it was before there were references, `<name>.json`: what was put there then has kept its place. */
+export function earlierPathOfName(name: string): string {
+  return pathWithout(EARLIER_SPECIAL, name);
+}
+
+function pathWithout(special: RegExp, name: string): string {
   const parts = name.split("/").filter((part) => part !== "");
   if (parts.length === 0) return "_";
   const last = parts.length - 1;
-  return parts.map((part, number) => shorten(plain(part, number < last))).join("/");
+  return parts.map((part, number) => shorten(plain(part, number < last ? special : null))).join("/");
 }
 
-function plain(part: string, isFolder: boolean): string {
+function plain(part: string, special: RegExp | null): string {
   const visible = part.replaceAll("\0", "_").replace(/^\.+/, (dots) => "_".repeat(dots.length));
-  return isFolder && SPECIAL.test(visible) ? `${visible}_` : visible;
+  return special?.test(visible) ? `${visible}_` : visible;
 }
 
 /** Cut a part that is too long, and tell it from others that begin alike by a hash. */

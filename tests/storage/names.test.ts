@@ -19,6 +19,7 @@ test.each([
   ["a\0b", "a_b"],
   ["x.work/x.work", "x.work_/x.work"],
   ["x.tar.zst/y.tar.zst", "x.tar.zst_/y.tar.zst"],
+  ["x.json/x.json", "x.json_/x.json"],
 ])("%j is %j", (name, path) => {
   expect(pathOfName(name)).toBe(path);
   expect(pathOfName(path)).toBe(path);

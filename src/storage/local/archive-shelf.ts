@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { INTERNER } from "../../archive/manifest.ts";
 import { FoldError, type FoldErrorCode } from "../../errors.ts";
 import { Adding } from "../../store/adding.ts";
-import { breathe } from "../../store/files.ts";
+import { breathe, statOf } from "../../store/files.ts";
 import { TAKEN_ENDING } from "../../store/layout.ts";
 import { REFERENCE_ENDING, type Reference, readReference } from "../../store/reference.ts";
 import { ReferencedArchive } from "../../store/referenced.ts";
@@ -12,7 +12,7 @@ import { Store } from "../../store/store.ts";
 import { type StoredArchive, WHOLE_ENDING } from "../../store/stored-archive.ts";
 import { WholeArchive } from "../../store/whole.ts";
 import { describeArchive, entryOf } from "../describe-archive.ts";
-import { pathOfName } from "../names.ts";
+import { earlierPathOfName, pathOfName } from "../names.ts";
 import type { ArchiveEntry, DamagedArchive } from "../port.ts";
 import { makeFolder, move, moveQuickly, seeFolderToDisk, storeFiles } from "./files.ts";
 import { filesBelow } from "./layout.ts";
@@ -22,6 +22,7 @@ const FORMS = [
   { shelved: REFERENCE_ENDING, taken: TAKEN_ENDING },
   { shelved: WHOLE_ENDING, taken: WHOLE_ENDING },
 ] as const;
+type Form = (typeof FORMS)[number];
 
 /**
  * The published archives of a state directory, in folders as their names say: references to objects, and whole files:
@@ -75,12 +76,16 @@ export class ArchiveShelf {
 
   /** Whether something stands under a name, be it whole or damaged. */
   has(name: string): boolean {
-    return this.standing(name).length > 0;
+    return this.filesOf(name).length > 0;
   }
 
-  /** The files that stand under a name. Mostly there is one at most; `fold run` may have put another form beside it. */
-  standing(name: string): string[] {
-    return FORMS.map(({ shelved }) => this.base(name) + shelved).filter((path) => existsSync(path));
+  /**
+   * What stands where a file is to be published: an archive of that name in any form, or a folder in its very place.
+   * Mostly there is one at most; `fold run` may have put another form beside it.
+   */
+  inTheWay(file: string, name: string): string[] {
+    const own = this.base(name) + formOf(file).shelved;
+    return this.places(name).filter((path) => (path === own ? existsSync(path) : isFile(path)));
   }
 
   /** Make a file of an archive, so that whoever reads it does not lose it to a merge. */
@@ -99,7 +104,7 @@ export class ArchiveShelf {
    * the place of all that stands under its name, in whatever form: a merge would take one and leave the other.
    */
   async publish(file: string, name: string): Promise<void> {
-    const form = FORMS.find(({ taken }) => file.endsWith(taken)) ?? FORMS[1];
+    const form = formOf(file);
     const { shelved } = form;
     const path = this.base(name) + shelved;
     makeFolder(dirname(path));
@@ -114,8 +119,8 @@ export class ArchiveShelf {
    * First, and by a rename: after a crash the job's folder has the archive and recovery publishes it, whoever has lost the
    * folder takes nothing away, and a merge that takes the other form at this moment has it, or finds it gone.
    */
-  private takeAway(base: string, { shelved, taken }: (typeof FORMS)[number], file: string): void {
-    if (!existsSync(base + shelved)) return;
+  private takeAway(base: string, { shelved, taken }: Form, file: string): void {
+    if (!isFile(base + shelved)) return;
     try {
       moveQuickly(base + shelved, join(dirname(file), `replaced${taken}`));
     } catch (error) {
@@ -141,7 +146,10 @@ export class ArchiveShelf {
    * @param base where to, without the ending
    */
   take(name: string, base: string): boolean {
-    return FORMS.some(({ shelved, taken }) => move(this.base(name) + shelved, base + taken));
+    return this.filesOf(name).some((path) => {
+      const form = FORMS.find(({ shelved }) => path.endsWith(shelved));
+      return form !== undefined && move(path, base + form.taken);
+    });
   }
 
   /** What stands under a name, the same object while its file is the same; null for nothing, or something damaged. */
@@ -215,11 +223,30 @@ export class ArchiveShelf {
     return join(this.folder, pathOfName(name));
   }
 
+  /** Where an archive may be. That of a name as it is listed comes first. */
+  private places(name: string): string[] {
+    const paths = new Set([earlierPathOfName(name), pathOfName(name)]);
+    return [...paths].flatMap((path) => FORMS.map(({ shelved }) => join(this.folder, path) + shelved));
+  }
+
+  /** What stands under a name, but for folders, whose names once ended in `.json` as well. */
+  private filesOf(name: string): string[] {
+    return this.places(name).filter(isFile);
+  }
+
   /** The file of an archive; where there is none, that of a whole one. */
   private placeOf(name: string): string {
-    const paths = FORMS.map(({ shelved }) => this.base(name) + shelved);
-    return paths.find((path) => existsSync(path)) ?? paths[1];
+    return this.filesOf(name)[0] ?? this.base(name) + WHOLE_ENDING;
   }
+}
+
+/** The form of an archive in the folder of a job. */
+function formOf(file: string): Form {
+  return FORMS.find(({ taken }) => file.endsWith(taken)) ?? FORMS[1];
+}
+
+function isFile(path: string): boolean {
+  return statOf(path)?.isFile() ?? false;
 }
 
 /** A file name for an archive, so that those of one name in several folders can lie side by side. */
@@ -229,4 +256,5 @@ function flatName(name: string): string {
   return path.includes("/") ? `${folder}-${basename(path)}` : path;
 }
 
-const UNUSABLE: ReadonlySet<FoldErrorCode> = new Set(["corrupt", "not_found", "unreadable"]);
+/** `usage` is what is told of a folder: one may have the name of an archive. */
+const UNUSABLE: ReadonlySet<FoldErrorCode> = new Set(["corrupt", "not_found", "unreadable", "usage"]);

@@ -14,7 +14,7 @@ import { inputBase, keptAt } from "./kept.ts";
 export async function shelve(shelf: ArchiveShelf, file: string, name: string): Promise<string> {
   for (let number = 1; ; number++) {
     const free = number === 1 ? name : `${name}.${number}`;
-    if (!(await areSame(shelf, file, shelf.standing(free)))) continue;
+    if (!(await areSame(shelf, file, shelf.inTheWay(file, free)))) continue;
     await shelf.publish(file, free);
     return free;
   }

@@ -42,6 +42,7 @@ const oddNames = [
   "x.tar.zst/y",
   "x",
   "x.work/y",
+  "x.json/y",
   "deep/er/and/deeper/text",
   "y/text",
   "z/text",
