@@ -1,12 +1,25 @@
 // Names of which one is a folder where the other is a file.
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { quickParent } from "../support/temporary.ts";
 import { LocalPlace } from "./local-place.ts";
-import { claim, codeOf, finishAll, publish, textsIn, writeTinyArchive } from "./place.ts";
+import {
+  claim,
+  codeOf,
+  failure,
+  finish,
+  finishAll,
+  GRACE_MS,
+  idOf,
+  publish,
+  textsIn,
+  writeTinyArchive,
+} from "./place.ts";
+import { crashBefore } from "./scenarios.ts";
 
 const text = "one two three.\n";
+const final = { ...failure, isFinal: true };
 const places: LocalPlace[] = [];
 afterAll(async () => {
   for (const place of places) await place.remove();
@@ -72,4 +85,39 @@ test("a merge that gives back an archive of before", async () => {
   await storage.retryJob(merge.id);
   await finishAll(storage);
   expect(await textsIn(storage)).toEqual(["x", "x.json/y", "x.json/y"]);
+});
+
+test.each(["a.txt/b", "a.txt.error.json/b"])("texts a and %s are put aside, and retried", async (name) => {
+  const place = newPlace();
+  const storage = place.open();
+  const names = ["a", name];
+  for (const each of names) {
+    await place.putText(each, `${each} ${text}`);
+    await storage.failJob(await claim(storage), final);
+  }
+  expect((await storage.listJobs()).map((job) => `${job.name} ${job.state}`).sort()).toEqual(
+    names.map((each) => `${each} failed`),
+  );
+  expect(await place.leftovers()).toEqual([]);
+  // The folder that the user has made there, which is empty by now.
+  rmSync(join(place.folder, "input"), { recursive: true });
+  for (const each of names) {
+    await storage.retryJob(await idOf(storage, each));
+    await finish(storage, await claim(storage));
+  }
+  expect(await textsIn(storage)).toEqual(names);
+});
+
+test("a text that is being put aside where a file has come meanwhile finds another place", async () => {
+  const place = newPlace();
+  await place.putText("sub/deep/book", text);
+  const storage = place.open();
+  const attempt = await claim(storage);
+  await crashBefore("failed/sub", async () => storage.failJob(attempt, final));
+  mkdirSync(join(place.folder, "failed"), { recursive: true });
+  writeFileSync(join(place.folder, "failed/sub"), "");
+  place.pass(GRACE_MS + 1_000);
+  expect(await storage.reclaimStale()).toBe(1);
+  expect((await storage.listJobs()).map(({ name, state }) => `${name} ${state}`)).toEqual(["sub/deep/book failed"]);
+  expect(await place.leftovers()).toEqual([]);
 });

@@ -1,6 +1,7 @@
-import { existsSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { FoldError, type FoldErrorCode } from "../../errors.ts";
+import { statOf } from "../../store/files.ts";
 import { pathOfName } from "../names.ts";
 import type { JobEntry, JobFailure } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
@@ -50,7 +51,9 @@ export class PutAside {
   async goOn(folder: string): Promise<boolean> {
     const reason = readReason(join(folder, DECISION));
     if (reason === null) return false;
-    await this.carryOut(folder, reason);
+    // A file may have come meanwhile where a folder was to be, and then nothing of it is there.
+    const place = this.isBelowFile(reason.place) ? this.freePlace(reason.job) : reason.place;
+    await this.carryOut(folder, { ...reason, place });
     return true;
   }
 
@@ -130,7 +133,7 @@ export class PutAside {
 
   /** When a job was put aside. */
   private since_ms(place: string): number {
-    return statSync(join(this.layout.failed, `${place}${BESIDE}`), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    return statOf(join(this.layout.failed, `${place}${BESIDE}`))?.mtimeMs ?? 0;
   }
 
   private isBeingMerged(names: readonly string[]): boolean {
@@ -166,14 +169,30 @@ export class PutAside {
     });
   }
 
-  /** A free place below failed/: an earlier text of that name is not overwritten. */
+  /** A free place below failed/: an earlier text of that name is not overwritten, and no file is taken for a folder. */
   private freePlace(job: JobRecord): string {
-    const path = pathOfName(job.input ?? job.id);
-    for (let number = 1; ; number++) {
-      const place = number === 1 ? path : join(dirname(path), `${number}-${basename(path)}`);
-      if (!existsSync(join(this.layout.failed, place)) && !existsSync(join(this.layout.failed, `${place}${BESIDE}`)))
-        return place;
-    }
+    const parts = pathOfName(job.input ?? job.id).split("/");
+    const name = parts.pop() ?? "";
+    const folder = parts.reduce((above, part) => numbered(above, part, (path) => !this.isFile(path)), "");
+    const isFree = (path: string) => !existsSync(join(this.layout.failed, path));
+    return numbered(folder, name, (path) => isFree(path) && isFree(`${path}${BESIDE}`));
+  }
+
+  private isBelowFile(place: string): boolean {
+    const above = dirname(place);
+    return above !== "." && (this.isFile(above) || this.isBelowFile(above));
+  }
+
+  private isFile(path: string): boolean {
+    return statOf(join(this.layout.failed, path))?.isFile() ?? false;
+  }
+}
+
+/** A path below a folder, with a number before its name where without it is not free. */
+function numbered(folder: string, name: string, isFree: (path: string) => boolean): string {
+  for (let number = 1; ; number++) {
+    const path = join(folder, number === 1 ? name : `${number}-${name}`);
+    if (isFree(path)) return path;
   }
 }
 
