@@ -9,7 +9,19 @@ import type { Attempt } from "../../src/storage/port.ts";
 import { quickParent } from "../support/temporary.ts";
 import { textOfSize } from "./cases/merges.ts";
 import { LocalPlace } from "./local-place.ts";
-import { claim, codeOf, failure, finish, finishAll, GRACE_MS, handOver, publish, textsIn, wanted } from "./place.ts";
+import {
+  claim,
+  codeOf,
+  failure,
+  finish,
+  finishAll,
+  GRACE_MS,
+  handOver,
+  idOf,
+  publish,
+  textsIn,
+  wanted,
+} from "./place.ts";
 
 const places: LocalPlace[] = [];
 afterAll(async () => {
@@ -106,6 +118,53 @@ test("two texts of one name that are at work at once do not get in each other's 
   await finishAll(storage, false);
   expect(await textsIn(storage)).toEqual(["book", "book"]);
   expect((await storage.listArchives()).length).toBe(2);
+});
+
+test.each<[string, (place: LocalPlace) => Promise<(place: LocalPlace) => unknown>]>([
+  ["claimed", async () => (place) => place.open().claimNextJob(wanted())],
+  [
+    "given back",
+    async (place) => {
+      const attempt = await claim(place.open());
+      return () => place.open().abandonJob(attempt, true);
+    },
+  ],
+  [
+    "claimed again",
+    async (place) => {
+      await place.open().abandonJob(await claim(place.open()), true);
+      return () => place.open().claimNextJob(wanted());
+    },
+  ],
+])("a job that is %s while it is cancelled is cancelled", async (_, prepare) => {
+  const place = await newPlace("book");
+  const turn = await prepare(place);
+  const storage = place.open();
+  const id = await idOf(storage, "book");
+  await withInterruption(
+    "/in_process/book",
+    () => turn(place),
+    () => storage.cancelJob(id),
+  );
+  expect((await storage.listJobs()).map(({ state, failure }) => [state, failure?.code])).toEqual([
+    ["failed", "cancelled"],
+  ]);
+  expect(await place.leftovers()).toEqual([]);
+  expect(await codeOf(() => storage.cancelJob(id))).toBe("not_found");
+});
+
+test("a text is cancelled while somebody claims it who has only made its folder", async () => {
+  const place = await newPlace("book");
+  const storage = place.open();
+  const id = await idOf(storage, "book");
+  let cancelled: Promise<void> = Promise.resolve();
+  const turn = () => {
+    cancelled = storage.cancelJob(id);
+  };
+  expect(await withInterruption("job.json", turn, () => place.open().claimNextJob(wanted()))).toBeNull();
+  await cancelled;
+  expect((await storage.listJobs()).map(({ state }) => state)).toEqual(["failed"]);
+  expect(await place.leftovers()).toEqual([]);
 });
 
 test("the reason of a text that is just being put aside is not tidied away", async () => {

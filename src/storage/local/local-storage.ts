@@ -61,6 +61,10 @@ const MOST_LISTINGS = 100;
 /** Of files that only who was writing them could have finished (temporaryPath). */
 const UNFINISHED_ENDING = ".tmp";
 
+/** A job that is to be cancelled is looked for so often while it is there, and was somewhere else at each look. */
+const MOST_LOOKS = 20;
+const LOOK_AGAIN_MS = 5;
+
 /**
  * The state directory of one machine, shared by as many processes as like: every claim, give-back and completion is
  * a rename, which succeeds for one (see work-folder.ts).
@@ -302,18 +306,40 @@ export class LocalStorage implements Storage {
   }
 
   async cancelJob(id: string): Promise<void> {
+    this.prepare();
+    // It may be claimed or given back between two looks, and is then where was looked before.
+    for (let look = 1; look <= MOST_LOOKS; look++) {
+      if (await this.cancelWhereFound(id)) return;
+      if (!this.isThere(id)) break;
+      await Bun.sleep(LOOK_AGAIN_MS);
+    }
+    throw unknownJob(id, "waiting or running");
+  }
+
+  /** Put the job aside where it is found: at work, given back, or in input/. */
+  private async cancelWhereFound(id: string): Promise<boolean> {
     const folders = workFolders(this.layout.inProcess).filter((folder) => folder.id === id);
     const inState = (state: WorkFolder["state"]) => folders.filter((folder) => folder.state === state);
     // A text that came later waits under the same id.
     for (const folder of [...inState("work"), ...inState("free")]) {
       const record = readRecord(folder.path);
-      if (record !== null && (await this.setAside(folder.path, record, CANCELLED))) return;
+      if (record !== null && (await this.setAside(folder.path, record, CANCELLED))) return true;
     }
-    this.prepare();
-    const attempt = this.texts.claim({ ...anyJob, id }, workFolders(this.layout.inProcess));
+    // Also one that somebody is just claiming: whoever renames it first has it.
+    const attempt = this.texts.claim({ ...anyJob, id }, []);
     const record = attempt === null ? null : readRecord(attempt.folder);
-    if (attempt === null || record === null) throw unknownJob(id, "waiting or running");
+    if (attempt === null || record === null) return false;
     await this.putAside.put(attempt.folder, { ...record, worker: null }, CANCELLED);
+    return true;
+  }
+
+  /** Whether a job of that id is waiting or running. */
+  private isThere(id: string): boolean {
+    // In the direction in which claims take it: it may be seen twice, and is not missed.
+    if (textsBelow(this.layout.input).some((path) => idOfInput(path) === id)) return true;
+    const folders = workFolders(this.layout.inProcess).filter((folder) => folder.id === id && folder.state !== "done");
+    // One that has just been renamed is looked for again.
+    return folders.some(({ path }) => readRecord(path) !== null || !existsSync(path));
   }
 
   close(): void {
