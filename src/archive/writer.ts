@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Corpus } from "../core/corpus.ts";
 import { betterOrtho, canonicalLine, type Ortho } from "../core/optimal.ts";
@@ -47,6 +47,21 @@ export interface WrittenArchive {
   readonly manifest: Manifest;
   readonly bytes: number;
   readonly tarSha256: string;
+}
+
+/** The disk was full before an archive was whole: how far it came is known by the error alone when its file is gone. */
+export class UnfinishedArchive extends FoldError {
+  /**
+   * @param written_bytes what its file had taken
+   * @param reached_bytes the same with all of the piece that found no room
+   */
+  constructor(
+    { code, message, hint, cause }: FoldError,
+    readonly written_bytes: number,
+    readonly reached_bytes: number,
+  ) {
+    super(code, message, hint, cause);
+  }
 }
 
 /**
@@ -126,10 +141,9 @@ export class ArchiveWriter {
       this.isFinished = true;
       if (this.durability === "file") syncFolder(dirname(this.path));
     } catch (error) {
-      throw fromSystemError(error, "write the archive", this.path);
+      throw this.toldError(error);
     }
-    const bytes = this.frames.reduce((sum, frame) => sum + frame.compressed, tail.length);
-    return { path: this.path, manifest, bytes, tarSha256 };
+    return { path: this.path, manifest, bytes: this.framesBytes() + tail.length, tarSha256 };
   }
 
   /** Leave nothing behind: for every way out but `finish`. */
@@ -187,7 +201,19 @@ export class ArchiveWriter {
     try {
       writeAll(this.file, bytes);
     } catch (error) {
-      throw fromSystemError(error, "write the archive", this.path);
+      throw this.toldError(error);
     }
+  }
+
+  private toldError(error: unknown): FoldError {
+    const told = fromSystemError(error, "write the archive", this.path);
+    if (told.code !== "no_space") return told;
+    // By its name: some file systems find out when they close the file.
+    const written_bytes = statSync(this.temporary, { throwIfNoEntry: false })?.size ?? 0;
+    return new UnfinishedArchive(told, written_bytes, this.framesBytes());
+  }
+
+  private framesBytes(): number {
+    return this.frames.reduce((sum, frame) => sum + frame.compressed, 0);
   }
 }

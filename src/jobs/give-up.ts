@@ -1,7 +1,7 @@
 import { FoldError } from "../errors.ts";
 import type { Attempt, JobProgress, Storage } from "../storage/port.ts";
 import { Unpublished } from "../storage/unpublished.ts";
-import { sizeOfFolder } from "./folder-size.ts";
+import { noSpace } from "./no-space.ts";
 import { isUnreachable, type Outages } from "./outages.ts";
 import { pause } from "./pause.ts";
 import { Waits } from "./waits.ts";
@@ -92,9 +92,9 @@ export class GiveUp {
       await this.giveBack(attempt, true);
       await this.rest(attempt, error);
     } else if (error.code === "no_space") {
-      const taken_bytes = sizeOfFolder(attempt.folder);
+      const told = noSpace(attempt, error, progress.share);
       await this.giveBack(attempt, false);
-      throw noSpace(attempt, error, taken_bytes, progress.share);
+      throw told;
     } else if (error.code === "refused") {
       // The fault of this worker's keys, and of no job: with them every job of the fleet would be put aside.
       await this.giveBack(attempt, true);
@@ -133,17 +133,4 @@ function asFoldError(error: unknown): FoldError {
   if (error instanceof FoldError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new FoldError("failed", message, "this is a mistake in fold: please report it", error);
-}
-
-/** What is said when the disk is full: how much the job had taken, and how much it needs as far as one can see. */
-function noSpace({ name }: Attempt, error: FoldError, taken_bytes: number, share: number): FoldError {
-  const size = (bytes: number) => (bytes < 1e7 ? `${Math.ceil(bytes / 1e3)} kB` : `${Math.ceil(bytes / 1e6)} MB`);
-  // Finished parts are there twice while they are put together.
-  const needed = share > 0 ? `; about ${size((2 * taken_bytes) / share)} are needed` : "";
-  return new FoldError(
-    "no_space",
-    `${name}: ${error.message} after ${size(taken_bytes)}${needed}`,
-    "the job waits again and its space is free: make room, then start the worker again",
-    error,
-  );
 }

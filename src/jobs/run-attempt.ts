@@ -136,6 +136,7 @@ async function finishedArchive(
   }
 }
 
-function archivePath({ folder }: Attempt): string {
+/** Where the archive of an attempt is made. */
+export function archivePath({ folder }: Attempt): string {
   return join(folder, "archive.tar.zst");
 }
