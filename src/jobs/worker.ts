@@ -32,6 +32,7 @@ import { mostBytes, planMemory } from "./memory.ts";
 import { isUnreachable, Outages } from "./outages.ts";
 import { pause } from "./pause.ts";
 import { runAttempt } from "./run-attempt.ts";
+import { Stops } from "./stops.ts";
 import { Waits } from "./waits.ts";
 import { WalkThreads } from "./walk-threads.ts";
 import { countUnmerged, isTooLarge, noSuchJob, unreadableArchives } from "./what-is-left.ts";
@@ -47,6 +48,8 @@ const LAST_IDLE_LOOK_MS = 10_000;
 const NOTE_EVERY_MS = 500;
 /** Jobs of lost workers are looked for so many times in a grace period. */
 const LOOKS_PER_GRACE = 10;
+/** Whoever was stopped for such a part of the grace period may be the first of many to go on. */
+const STOPS_PER_GRACE = 4;
 /** Memory that handing over takes beside a fold, at most (scripts/bench/store.ts). */
 const HAND_OVER_BYTES = 150e6;
 /** A worker that does not stay gives up when the storage is away for so long. */
@@ -86,6 +89,7 @@ class WorkLoop {
   private lookedForLost_ms = -Infinity;
   private readonly outages: Outages;
   private readonly giveUp: GiveUp;
+  private readonly stops: Stops;
   /** By chance: a fleet that has run out of work does not ask all at once. */
   private readonly looks = new Waits(FIRST_LOOK_MS);
   /** How many jobs of others were running when that was looked at last. */
@@ -109,14 +113,20 @@ class WorkLoop {
       onAway: (error) => request.onEvent({ kind: "away", error }),
       onBack: (away_ms) => {
         request.onEvent({ kind: "back", away_ms });
-        // The others have been cut off, too: time for them to say that they are alive.
-        this.lookedForLost_ms = performance.now();
+        this.waitForOthers();
       },
     });
     this.giveUp = new GiveUp(request, storage, this.outages);
+    this.stops = new Stops(request.storage.grace_ms / STOPS_PER_GRACE, () => this.waitForOthers());
+  }
+
+  /** They have been cut off or stopped, too: time for them to say that they are alive. */
+  private waitForOthers(): void {
+    this.lookedForLost_ms = performance.now();
   }
 
   async close(): Promise<void> {
+    this.stops.close();
     this.heart.close();
     this.threads.close();
     await this.storage.close();
@@ -164,6 +174,7 @@ class WorkLoop {
 
   private async claim(): Promise<Attempt | null> {
     const { worker, options, merges, jobId, budget_bytes, storage } = this.request;
+    this.stops.look();
     const isDue = performance.now() - this.lookedForLost_ms > storage.grace_ms / LOOKS_PER_GRACE;
     // The first to come back from an outage would free the jobs of all others, who could not say that they are alive.
     if (isDue && !this.outages.isAway) await this.freeLostJobs();

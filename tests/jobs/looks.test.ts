@@ -5,7 +5,7 @@ import { FoldError } from "../../src/errors.ts";
 import { work } from "../../src/jobs/worker.ts";
 import { LocalStorage } from "../../src/storage/local/local-storage.ts";
 import { LocalPlace } from "../storage/local-place.ts";
-import { claim, finish } from "../storage/place.ts";
+import { claim, finish, GRACE_MS } from "../storage/place.ts";
 import { type QuickTime, quickTime } from "./quick-time.ts";
 import { kindsOf, workerOn } from "./workers.ts";
 
@@ -122,13 +122,32 @@ test("a worker for one job, or for a job of its own, does not wait at all", asyn
   expect(log).toEqual(["claim", "claim", "claim"]);
 });
 
-test("jobs of lost workers are freed ten times in a grace period; not before those who were cut off had their time", async () => {
+/** From now on it is logged, too, when jobs of lost workers are looked for. */
+function logFrees(): void {
   const { reclaimStale } = LocalStorage.prototype;
   const frees = spyOn(LocalStorage.prototype, "reclaimStale").mockImplementation(function (this: LocalStorage) {
     log.push("free");
     return reclaimStale.call(this);
   });
   spies.push(frees);
+}
+
+test("a worker that was stopped gives those who were stopped with it time to say that they are alive", async () => {
+  logFrees();
+  const { request, stop } = workerOn(place, { stays: true });
+  time.onWait = (waits) => {
+    if (waits === 9) time.pass(GRACE_MS);
+    if (waits === 18) stop();
+  };
+  await work(request);
+  const before = claimsAround(50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, ...Array<number>(5).fill(10_000));
+  expect(log.slice(0, before.length + 1)).toEqual(["free", ...before]);
+  // 60 s after it went on.
+  expect(log.slice(before.length + 1, before.length + 4)).toEqual([10_000, "free", "claim"]);
+});
+
+test("jobs of lost workers are freed ten times in a grace period; not before those who were cut off had their time", async () => {
+  logFrees();
   const { request, events, stop } = workerOn(place, { stays: true });
   time.onWait = (waits) => {
     if (waits === 2) failures = 8;

@@ -8,6 +8,8 @@ export interface QuickTime {
   onWait: (waits: number) => unknown;
   /** What chance draws. */
   draw: () => number;
+  /** Let the clock go on while nothing else does, as when the process is stopped. */
+  pass(time_ms: number): void;
   /** Put the real ones back. */
   restore(): void;
 }
@@ -37,6 +39,9 @@ export function quickTime(onEach: (time_ms: number) => void = () => {}): QuickTi
     waits,
     onWait: () => {},
     draw: () => 0.5,
+    pass: (time_ms) => {
+      passed_ms += time_ms;
+    },
     restore: () => {
       for (const spy of spies) spy.mockRestore();
     },

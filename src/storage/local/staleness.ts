@@ -20,6 +20,9 @@ const FUTURE_MS = 1_000;
  * - Set back: signs of life seem to come from the future. They are timed by the monotonic clock, from when this
  *   process has seen them first. A dead attempt is freed later than usual, by one grace period of a process that
  *   keeps running, or when the wall clock has caught up.
+ *
+ * When all processes were stopped together, both clocks may go on, and nothing can be seen of it here: whoever looks
+ * regularly notices that it did not, and does not ask at once (jobs/stops.ts).
  */
 export class Staleness {
   private offset_ms: number;
