@@ -4,9 +4,10 @@
  * A file gets its name by a rename when it is whole; the name is on the disk when the folder is. Which step waits for the
  * disk, and how a test makes one fail, each room decides for itself.
  */
-import { closeSync, fsync, fsyncSync, lstatSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, fsync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, writeSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
+import { fromSystemError } from "./errors.ts";
 
 const fsyncAside = promisify(fsync);
 
@@ -21,6 +22,20 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
 /** The error of the operating system for a file that is not there. */
 export function isMissing(error: unknown): boolean {
   return hasCode(error, "ENOENT", "ENOTDIR");
+}
+
+/**
+ * Names in a folder; none where it is missing.
+ *
+ * @throws FoldError for anything else that the system says
+ */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw fromSystemError(error, "list the folder", folder);
+  }
 }
 
 /** A path beside another, for what is not whole yet; no two are alike. */

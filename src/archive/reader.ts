@@ -1,6 +1,6 @@
 import { compareUtf8 } from "../core/compare.ts";
 import type { Corpus } from "../core/corpus.ts";
-import { sortShapes } from "../core/shapes.ts";
+import { sameShapes, volumeOf } from "../core/shapes.ts";
 import { type Chunk, ChunkText, decodeChunk } from "./chunk.ts";
 import { decodeInterner } from "./interner.ts";
 import {
@@ -97,7 +97,7 @@ export class Archive {
     for await (const [entry, bytes] of this.members(wanted)) {
       const chunk = decodeChunk(bytes, entry.path);
       const isMixed = (chunk.words !== undefined) !== (this.manifest.format === 1);
-      if (isMixed || !agrees(entry, chunk))
+      if (isMixed || !agrees(chunk, entry))
         throw damaged(this.path, `describes ${entry.path} differently than the chunk itself`);
       yield [entry, chunk];
     }
@@ -142,13 +142,11 @@ export class Archive {
   }
 }
 
-function agrees({ orthos, shapes, start }: ChunkEntry, chunk: Chunk): boolean {
+/** Whether the head of a chunk is what the manifest says of it. */
+export function agrees(chunk: Chunk, entry: ChunkEntry): boolean {
   const { origin, second, square } = chunk.start;
-  return (
-    orthos === chunk.orthos &&
-    JSON.stringify(sortShapes(shapes)) === JSON.stringify(sortShapes(chunk.shapes)) &&
-    JSON.stringify(start) === JSON.stringify([origin, second, square])
-  );
+  const isSameStart = origin === entry.start[0] && second === entry.start[1] && square === entry.start[2];
+  return isSameStart && chunk.orthos === entry.orthos && sameShapes(chunk.shapes, entry.shapes);
 }
 
 /** With a seek table the manifest is the last frame but one. */
@@ -186,7 +184,5 @@ function mayStart({ start }: ChunkEntry, next: ChunkEntry | undefined, { origin 
 function mayMatch(chunk: ChunkEntry, { shape, minVolume = 1 }: OrthoFilter): boolean {
   if (shape !== undefined && chunk.shapes[shape] === undefined) return false;
   if (minVolume === 1) return true;
-  return Object.keys(chunk.shapes).some(
-    (name) => name.split("x").reduce((v, n) => v * (Number(n) - 1), 1) >= minVolume,
-  );
+  return Object.keys(chunk.shapes).some((name) => volumeOf(name.split("x").map(Number)) >= minVolume);
 }

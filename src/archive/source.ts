@@ -91,18 +91,27 @@ export class ArchiveSource {
   }
 
   private read(at: number, length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    try {
-      for (let filled = 0; filled < length; ) {
-        const count = readSync(this.file, bytes, filled, length - filled, at + filled);
-        if (count === 0) throw damaged(this.path, "ends too early");
-        filled += count;
-      }
-    } catch (error) {
-      throw fromSystemError(error, "read the archive", this.path);
-    }
-    return bytes;
+    return readPart(this.file, this.path, at, length);
   }
+}
+
+/**
+ * Read a part of an archive's file, which nothing else shares memory with.
+ *
+ * @throws FoldError `corrupt` where the file ends before; what the system says
+ */
+export function readPart(file: number, path: string, at: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+  try {
+    for (let filled = 0; filled < length; ) {
+      const count = readSync(file, bytes, filled, length - filled, at + filled);
+      if (count === 0) throw damaged(path, "ends too early");
+      filled += count;
+    }
+  } catch (error) {
+    throw fromSystemError(error, "read the archive", path);
+  }
+  return bytes;
 }
 
 /** The error for an archive that is not as it should be. */

@@ -1,7 +1,7 @@
 import type { Corpus } from "../core/corpus.ts";
 import { compareOrthos, type Ortho } from "../core/optimal.ts";
 import { PhraseIndex } from "../core/phrase-index.ts";
-import { cellsOf, type ShapeCounts, sortShapes, volumeOf } from "../core/shapes.ts";
+import { cellsOf, type ShapeCounts, sameShapes, volumeOf } from "../core/shapes.ts";
 import { FoldError } from "../errors.ts";
 import { type Chunk, type ChunkPlace, ChunkText, visitOrthos } from "./chunk.ts";
 import { HashSet } from "./hash-set.ts";
@@ -207,11 +207,6 @@ function headProblems(chunk: Chunk, name: string, shapes: readonly ShapeFacts[],
     problems.push(`${name} names an optimal ortho that is not its best`);
   }
   return problems;
-}
-
-/** Whether two lists of counts agree. */
-export function sameShapes(a: ShapeCounts, b: ShapeCounts): boolean {
-  return JSON.stringify(sortShapes(a)) === JSON.stringify(sortShapes(b));
 }
 
 function describeShape(dims: readonly number[], options: FoldOptions): ShapeFacts {

@@ -1,6 +1,6 @@
 import { CorpusBuilder } from "../core/corpus.ts";
 import { betterOrtho, canonicalLine, compareOrthos, type Ortho } from "../core/optimal.ts";
-import { addShapes, type ShapeCounts, volumeOf } from "../core/shapes.ts";
+import { addShapes, type ShapeCounts, sameShapes, volumeOf } from "../core/shapes.ts";
 import { FoldError } from "../errors.ts";
 import { type Chunk, decodeChunk } from "./chunk.ts";
 import { decodeInterner, encodeInterner } from "./interner.ts";
@@ -14,13 +14,13 @@ import {
   OPTIMAL,
   sha256,
 } from "./manifest.ts";
-import { Archive } from "./reader.ts";
+import { Archive, agrees } from "./reader.ts";
 import { tarSha256ByFzstd } from "./second-decoder.ts";
 import { tailSize } from "./seek-table.ts";
 import { ArchiveSource } from "./source.ts";
 import { BLOCK, tarHeader, tarPadding } from "./tar.ts";
 import { readTar, type TarMember } from "./tar-stream.ts";
-import { ChunkChecker, sameShapes } from "./verify-chunk.ts";
+import { ChunkChecker } from "./verify-chunk.ts";
 
 /** As many last bytes of a file as show whether it ends in a seek table. */
 const FOOTER_BYTES = 9;
@@ -333,10 +333,4 @@ function dueMember(manifest: Manifest, number: number): { path: string; size?: n
   if (number <= chunks.length) return chunks[number - 1];
   if (number === chunks.length + 1) return manifest.optimal_txt;
   return number === chunks.length + 2 ? { path: MANIFEST } : undefined;
-}
-
-function agrees(chunk: Chunk, entry: ChunkEntry): boolean {
-  const { origin, second, square } = chunk.start;
-  const isSameStart = origin === entry.start[0] && second === entry.start[1] && square === entry.start[2];
-  return isSameStart && chunk.orthos === entry.orthos && sameShapes(chunk.shapes, entry.shapes);
 }

@@ -7,9 +7,7 @@ import { archiveNamed } from "./archive-named.ts";
 import { withCloud } from "./cloud.ts";
 import type { ArchivesFlags } from "./cloud-definitions.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
-import { formatBytes, formatCount, formatTable } from "./text.ts";
-
-const LONGEST_LINEAGE = 60;
+import { formatBytes, formatCount, formatTable, shortLineage } from "./text.ts";
 
 /** `fold archives`: the archives of a fleet, by name; `fold archives rm ARCHIVE...`: remove some. */
 export async function execute({ parameters, flags }: CommandArguments<ArchivesFlags>, io: CommandIo): Promise<number> {
@@ -58,6 +56,5 @@ async function list(cloud: CloudParts, { json }: ArchivesFlags, { output }: Comm
 
 function rowOf({ name, orthoCount, size_bytes, reservedBy, lineage }: ArchiveRow): string[] {
   const state = reservedBy === null ? "" : "being merged";
-  const from = lineage.length <= LONGEST_LINEAGE ? lineage : `${lineage.slice(0, LONGEST_LINEAGE - 1)}…`;
-  return [name, `${formatCount(orthoCount)} orthos`, formatBytes(size_bytes), state, from];
+  return [name, `${formatCount(orthoCount)} orthos`, formatBytes(size_bytes), state, shortLineage(lineage)];
 }

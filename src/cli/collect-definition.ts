@@ -1,6 +1,6 @@
-import { availableParallelism } from "node:os";
 import type { CommandDefinition } from "./command.ts";
-import { archiveName, dimensions, type FlagValues, MAX_THREADS, text, toggle, valued, wholeNumber } from "./flags.ts";
+import { quiet, threads } from "./common-flags.ts";
+import { archiveName, dimensions, type FlagValues, text, toggle, valued, wholeNumber } from "./flags.ts";
 
 export const collectFlags = {
   out: valued("write the merged archive to this file", "FILE", text("the path of a file"), null),
@@ -12,9 +12,9 @@ export const collectFlags = {
   latest: toggle("of different texts that were under one key, merge only the last"),
   removeDuplicates: toggle("remove archives that another one is equal to, to the byte"),
   dryRun: toggle("only tell what there is and what would be merged"),
-  threads: valued("threads to use", "N", wholeNumber(1, MAX_THREADS), availableParallelism(), "all cores"),
+  threads,
   json: toggle("one JSON object an archive and one at the end on stdout, and nothing else there"),
-  quiet: toggle("no progress and no summary; errors are still told"),
+  quiet,
 };
 
 export type CollectFlags = FlagValues<typeof collectFlags>;

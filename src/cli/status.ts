@@ -5,11 +5,10 @@ import type { CommandArguments, CommandIo } from "./command.ts";
 import type { StatusFlags } from "./job-definitions.ts";
 import { withStorage } from "./job-storage.ts";
 import { Screen } from "./screen.ts";
-import { formatBytes, formatCount, formatDuration, formatTable } from "./text.ts";
+import { formatBytes, formatCount, formatDuration, formatTable, shortLineage } from "./text.ts";
 
 /** So many waiting jobs and archives are listed; --json has all. */
 const MOST_LISTED = 20;
-const LONGEST_LINEAGE = 60;
 const WATCH_MS = 2_000;
 
 /** What is in a storage at one moment. */
@@ -136,10 +135,5 @@ function waitingRow({ id, name, size_bytes, failures }: JobEntry): string[] {
 }
 
 function doneRow({ name, orthos, size_bytes, lineage }: ArchiveEntry): string[] {
-  return [name, `${formatCount(orthos)} orthos`, formatBytes(size_bytes), shorten(lineage)];
-}
-
-/** A lineage names every text there was; its beginning says enough in a list. */
-function shorten(lineage: string): string {
-  return lineage.length <= LONGEST_LINEAGE ? lineage : `${lineage.slice(0, LONGEST_LINEAGE - 1)}…`;
+  return [name, `${formatCount(orthos)} orthos`, formatBytes(size_bytes), shortLineage(lineage)];
 }

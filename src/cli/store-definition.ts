@@ -1,4 +1,5 @@
 import type { CommandDefinition } from "./command.ts";
+import { json, stateDir } from "./common-flags.ts";
 import { duration_ms, type FlagValues, repeated, share, text, toggle, valued } from "./flags.ts";
 
 const DAY_MS = 86_400_000;
@@ -15,8 +16,8 @@ export const storeFlags = {
   rebuild: toggle("verify: make references anew, also of archives that were removed or merged since the last gc"),
   grace: valued("gc: objects that were used within this time stay", "TIME", duration_ms, DAY_MS, "24h"),
   dryRun: toggle("gc: only tell what would be deleted"),
-  stateDir: valued("the state directory", "DIR", text("a folder"), null, "FOLD_STATE_DIR, else fold_state"),
-  json: toggle("print JSON on stdout and nothing else there"),
+  stateDir,
+  json,
 };
 
 export type StoreFlags = FlagValues<typeof storeFlags>;

@@ -1,3 +1,5 @@
+const LONGEST_LINEAGE = 60;
+
 /** A count with thousands separated: `1,234,567`. */
 export function formatCount(count: number): string {
   const rounded = Math.round(count).toString();
@@ -41,6 +43,11 @@ export function formatDuration(time_ms: number): string {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   const minutes = Math.round(seconds / 60);
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** A lineage names every text there was; its beginning says enough in a list. */
+export function shortLineage(lineage: string): string {
+  return lineage.length <= LONGEST_LINEAGE ? lineage : `${lineage.slice(0, LONGEST_LINEAGE - 1)}…`;
 }
 
 /** How many columns of a terminal a text takes: wide characters take two, combining ones none. */

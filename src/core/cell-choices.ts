@@ -4,7 +4,7 @@ import type { BoxStack } from "./box-stack.ts";
 import { type PhraseIndex, signatureIn, signatureOf } from "./phrase-index.ts";
 import { DEPTH_WITHOUT_LONG_EDGES } from "./phrase-tree.ts";
 import { SharedFollowers } from "./shared-followers.ts";
-import { widened } from "./typed.ts";
+import { lowerBound, widened } from "./typed.ts";
 import type { Wedges } from "./wedges.ts";
 
 /** As a proposer: the words beside the first axis word, for a new axis. */
@@ -70,14 +70,7 @@ export class CellChoices {
 
   /** Open the first cell of a new axis: words that make a square with the first axis word, none before `smallest`. */
   openAxis(cell: number, smallest: number): void {
-    let from = 0;
-    let to = this.besideCount;
-    while (from < to) {
-      const middle = (from + to) >>> 1;
-      if (this.beside[middle] < smallest) from = middle + 1;
-      else to = middle;
-    }
-    this.set(cell, from, this.besideCount, BESIDE);
+    this.set(cell, lowerBound(this.beside, 0, this.besideCount, smallest), this.besideCount, BESIDE);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { compareUtf8 } from "./compare.ts";
+import { compareNumbers, compareUtf8 } from "./compare.ts";
 import { eachSentence } from "./text.ts";
 
 /**
@@ -68,7 +68,7 @@ export class CorpusBuilder {
       rank[this.ids.get(word)!] = position;
     });
     const sentences = [...this.sentences.values()].map((ids) => ids.map((id) => rank[id]));
-    return { words, ...concatenate(sentences.sort(compareIds)) };
+    return { words, ...concatenate(sentences.sort(compareNumbers)) };
   }
 
   private idOf(word: string): number {
@@ -87,12 +87,6 @@ function concatenate(sentences: Int32Array[]): { tokens: Int32Array; starts: Int
   const tokens = new Int32Array(starts[sentences.length]);
   for (let i = 0; i < sentences.length; i++) tokens.set(sentences[i], starts[i]);
   return { tokens, starts };
-}
-
-function compareIds(a: Int32Array, b: Int32Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i] - b[i];
-  return a.length - b.length;
 }
 
 /** The corpus of one decoded text, with the counts of what was read. */

@@ -30,6 +30,11 @@ export function addShapes(sum: ShapeCounts, more: ShapeCounts): void {
   for (const [shape, count] of Object.entries(more)) sum[shape] = (sum[shape] ?? 0) + count;
 }
 
+/** Whether two lists of counts agree. */
+export function sameShapes(a: ShapeCounts, b: ShapeCounts): boolean {
+  return JSON.stringify(sortShapes(a)) === JSON.stringify(sortShapes(b));
+}
+
 /** The same counts with the shapes in order: fewer dimensions first, then by dims number by number. */
 export function sortShapes(counts: ShapeCounts): ShapeCounts {
   const dimsOf = (shape: string) => shape.split("x").map(Number);

@@ -7,6 +7,8 @@ import { FoldError } from "../errors.ts";
 /** A copy that somebody was making so long ago will not be finished. */
 const ABANDONED_MS = 3_600_000;
 const PIECE_BYTES = 1 << 20;
+/** Smaller contents are better fetched again: that takes no longer than looking for them among thousands. */
+export const LEAST_CACHED_BYTES = 1 << 20;
 
 /**
  * Copies of what was fetched, in a folder that several processes share and that may be wiped at any time.

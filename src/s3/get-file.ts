@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { syncFolderAside } from "../disk.ts";
+import { syncFolderAside, temporaryPath } from "../disk.ts";
 import { type FoldErrorCode, fromSystemError } from "../errors.ts";
 import { isMd5 } from "./etag.ts";
 import { getRanges } from "./get-ranges.ts";
@@ -58,7 +58,7 @@ async function getOnce(place: Place, key: string, path: string, options: GetFile
   if (options.sha256 !== undefined && info.sha256 !== null && options.sha256 !== info.sha256) {
     throw damaged(deed, "it is not what was asked for: its SHA-256 is another");
   }
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const temporary = temporaryPath(path);
   try {
     const file = await open(temporary, "wx+");
     const comparison = new Comparison({ sha256: options.sha256 ?? info.sha256, etag: info.etag });

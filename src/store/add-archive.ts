@@ -1,14 +1,14 @@
 import { closeSync } from "node:fs";
 import { MANIFEST, type MemberEntry } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
-import { ArchiveSource, damaged, MAX_MEMBER_BYTES } from "../archive/source.ts";
+import { ArchiveSource, damaged, MAX_MEMBER_BYTES, readPart } from "../archive/source.ts";
 import { BLOCK, parseTarHeader } from "../archive/tar.ts";
 import { decompressFrame, decompressFrames } from "../archive/zstd.ts";
 import type { Adding } from "./adding.ts";
 import type { Pause } from "./files.ts";
 import type { PlacedFrame, ReadFrame } from "./member-messages.ts";
 import { MemberReader } from "./member-reader.ts";
-import { openSource, readFrame, readPart } from "./read-frame.ts";
+import { openSource, readFrame } from "./read-frame.ts";
 import { type FileMember, REFERENCE_VERSION, type Reference, sealReference } from "./reference.ts";
 
 const MODE = "0644";

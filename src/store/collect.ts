@@ -16,10 +16,10 @@
  * in it before its own G1. Two collections at once do the same: who was robbed deletes nothing more.
  */
 import { basename, join } from "node:path";
-import { isMissing } from "../disk.ts";
+import { isMissing, namesIn } from "../disk.ts";
 import { fromSystemError } from "../errors.ts";
 import { isAlive, readJournal } from "./adding.ts";
-import { namesIn, type Pause, statOf } from "./files.ts";
+import { type Pause, statOf } from "./files.ts";
 import { addNeeded, type ReferencePlace } from "./needed.ts";
 import { isObjectName, type ListedObject, type ObjectStore } from "./object-store.ts";
 

@@ -7,7 +7,6 @@ import {
   linkSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readSync,
   renameSync,
   rmdirSync,
@@ -156,16 +155,6 @@ export class Files {
   async syncFolderAside(path: string): Promise<void> {
     this.before("sync the folder", path);
     await syncFolderAside(path);
-  }
-}
-
-/** Names in a folder; none where it is missing. */
-export function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw fromSystemError(error, "list the folder", folder);
   }
 }
 

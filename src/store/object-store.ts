@@ -14,9 +14,9 @@
 import { closeSync, openSync, readFileSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../archive/manifest.ts";
-import { isMissing } from "../disk.ts";
+import { isMissing, namesIn } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { Files, hashFile, namesIn, piecesOf, statOf } from "./files.ts";
+import { Files, hashFile, piecesOf, statOf } from "./files.ts";
 
 const OBJECT_NAME = /^[0-9a-f]{64}$/;
 

@@ -1,11 +1,11 @@
 import { closeSync, type Dirent, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../archive/manifest.ts";
-import { ArchiveSource } from "../archive/source.ts";
+import { ArchiveSource, readPart } from "../archive/source.ts";
 import { compressFrame } from "../archive/zstd.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { hashFile, type Pause, piecesOf } from "./files.ts";
-import { openSource, readPart } from "./read-frame.ts";
+import { openSource } from "./read-frame.ts";
 
 /** An object that is looked for: by its size, and by the raw bytes that it holds compressed. */
 export interface Wanted {

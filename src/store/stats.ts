@@ -1,4 +1,4 @@
-import { namesIn } from "./files.ts";
+import { namesIn } from "../disk.ts";
 import { referencesIn } from "./needed.ts";
 import { objectsOf, restoredSize } from "./reference.ts";
 import type { Store } from "./store.ts";

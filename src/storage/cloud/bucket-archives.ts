@@ -3,7 +3,7 @@ import type { WrittenArchive } from "../../archive/writer.ts";
 import type { ArchiveRow } from "../../db/rows.ts";
 import { FoldError } from "../../errors.ts";
 import type { Bucket } from "../../s3/bucket.ts";
-import type { Cache } from "../../s3/cache.ts";
+import { type Cache, LEAST_CACHED_BYTES } from "../../s3/cache.ts";
 import { checkDecoded, describeWhole, describeWritten } from "../describe-archive.ts";
 import { fetchedInterner } from "../fetched-interner.ts";
 import type { ArchiveEntry } from "../port.ts";
@@ -14,9 +14,6 @@ export interface FetchOptions {
   readonly isToSync?: boolean;
   readonly signal?: AbortSignal;
 }
-
-/** Smaller contents are fetched again: that takes no longer than looking whether they are here. */
-export const LEAST_CACHED_BYTES = 1 << 20;
 
 /** An archive that is whole in the bucket and has no row yet. */
 export interface Uploaded {

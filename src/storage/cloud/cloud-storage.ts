@@ -18,6 +18,7 @@ import { reclaimStale } from "../../db/reclaim-stale.ts";
 import { GONE, retryJob } from "../../db/retry-job.ts";
 import type { ArchiveRow, ClaimedJob } from "../../db/rows.ts";
 import { FoldError, fromSystemError } from "../../errors.ts";
+import { LEAST_CACHED_BYTES } from "../../s3/cache.ts";
 import { sha256Of } from "../../s3/etag.ts";
 import { checkChunkName } from "../chunk-name.ts";
 import type {
@@ -32,7 +33,7 @@ import type {
 } from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
 import { AttemptFolders, removeFolder } from "./attempt-folders.ts";
-import { BucketArchives, LEAST_CACHED_BYTES, type Uploaded } from "./bucket-archives.ts";
+import { BucketArchives, type Uploaded } from "./bucket-archives.ts";
 import type { CloudConfig } from "./cloud-config.ts";
 import { CloudParts } from "./cloud-parts.ts";
 import { sha256OfInput } from "./keys.ts";

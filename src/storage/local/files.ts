@@ -6,7 +6,6 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
@@ -20,6 +19,7 @@ import {
   hasCode,
   isMissing,
   makeFolders,
+  namesIn,
   syncFileAside,
   syncFolderAside,
   syncFolder as syncOnDisk,
@@ -34,7 +34,7 @@ import { Files } from "../../store/files.ts";
  * fail, and so that what must survive a power cut is decided in one place.
  */
 
-export { isMissing };
+export { isMissing, namesIn };
 
 /** What systems say whose disks know no symbolic links, or do not let everybody make one; a link of 4 kB is too long. */
 const NO_LINKS = ["EACCES", "EINVAL", "ENAMETOOLONG", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EPERM", "UNKNOWN"];
@@ -267,16 +267,6 @@ function removeOne(path: string, act: (path: string) => void): void {
       if (!isMissing(error)) throw error;
     }
   });
-}
-
-/** The names of all that is in a folder; none where it is missing. */
-export function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw fromSystemError(error, "list the folder", path);
-  }
 }
 
 /** A small file's text; null where there is none. */

@@ -1,7 +1,6 @@
-import { readdirSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isMissing } from "../../disk.ts";
+import { namesIn } from "../../disk.ts";
 import { fromSystemError } from "../../errors.ts";
 import { checkChunkName } from "../chunk-name.ts";
 
@@ -48,14 +47,4 @@ export function listChunks(folder: string): string[] {
 
 function chunksPath(folder: string): string {
   return join(folder, "chunks");
-}
-
-/** Nothing where nothing was put aside yet. */
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw fromSystemError(error, "list the folder", folder);
-  }
 }

@@ -3,7 +3,7 @@ import { Archive } from "../../archive/reader.ts";
 import { tarSha256ByFzstd } from "../../archive/second-decoder.ts";
 import { FoldError } from "../../errors.ts";
 import type { Bucket } from "../../s3/bucket.ts";
-import type { Cache } from "../../s3/cache.ts";
+import { type Cache, LEAST_CACHED_BYTES } from "../../s3/cache.ts";
 import type { Listed } from "../../s3/list.ts";
 import type { CallOptions } from "../../s3/place.ts";
 import { hasDotSteps } from "../../s3/sign.ts";
@@ -22,8 +22,6 @@ import {
 import { keyPart, keyPartOf, timeOf } from "./keys.ts";
 
 const LOOKS_AT_ONCE = 8;
-/** Smaller ones are fetched again: of thousands, that takes less than looking through a cache that is full of them. */
-const LEAST_CACHED_BYTES = 1 << 20;
 
 /** An archive in the bucket. */
 export interface ArchiveObject {
