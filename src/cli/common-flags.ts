@@ -19,7 +19,7 @@ export const outDir = valued(
 export const name = valued("name of the archive", "NAME", archiveName, null, "the text's");
 export const storageBackend = valued(
   "where jobs are kept",
-  "local|cloud",
+  "local|cloud|spaces",
   text("the name of a backend"),
   null,
   "STORAGE_BACKEND, else local",

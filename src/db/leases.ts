@@ -2,7 +2,7 @@ import { FoldError } from "../errors.ts";
 import type { Client } from "./database.ts";
 import type { AttemptKey } from "./rows.ts";
 
-/** A job that was lost so often, failures included, is put aside. */
+/** How an attempt ended. A job that was lost so often that nobody gets it again is put aside. */
 export type Outcome = "completed" | "abandoned" | "failed" | "put_aside" | "lost" | "cancelled" | "retried";
 
 /** The error_code of a job that was put aside for good: a merge one of whose archives is gone. */

@@ -7,7 +7,7 @@
  *     objects/.quarantine/          what was damaged
  *
  * The order of writes is the promise. Objects first, each whole and on the disk before it has its name; then the
- * manifest of an archive, which is itself what refers to them; it gets its name when all of its objects are there.
+ * reference of an archive, which gets its name when all of its objects are there.
  * Readers go the other way: from the name to the reference, from there to the objects. So whoever finds a reference
  * finds all that it refers to, and whatever a crash leaves behind is referred to by nobody and swept away later.
  */
