@@ -1,13 +1,16 @@
 // A whole archive: what a fold wrote is what a reader gets, however the tar was compressed.
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { encodeChunk } from "../../src/archive/chunk.ts";
 import { Archive } from "../../src/archive/reader.ts";
+import { ArchiveWriter } from "../../src/archive/writer.ts";
+import { corpusOfText } from "../../src/core/corpus.ts";
 import { expectedOf } from "../support/expected.ts";
 import { foldText, readArchive } from "../support/folds.ts";
 import { digestOf, sampleFacts, sampleText } from "../support/sample.ts";
 import { entriesOf, packings, tarOfArchive } from "../support/tars.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { sortedLines } from "../support/walks.ts";
+import { sortedLines, walkText } from "../support/walks.ts";
 
 const folder = temporaryFolder();
 const samplePath = join(folder, "sample.tar.zst");
@@ -48,5 +51,36 @@ test("a filter skips chunks that cannot hold what is asked for, and no others", 
   expect(await Array.fromAsync(archive.chunks({ shape: "2x2x2" }))).toHaveLength(1);
   expect(await Array.fromAsync(archive.chunks({ shape: "3x3" }))).toHaveLength(0);
   expect(await Array.fromAsync(archive.chunks({ minVolume: 2 }))).toHaveLength(0);
+  archive.close();
+});
+
+// A chunk whose follower starts with a word may still end with it: the manifest does not tell.
+const origins: [origin: string, chunks: number[]][] = [
+  ["a", []],
+  ["b", [0]],
+  ["c", [0]],
+  ["d", [0, 1, 2]],
+  ["e", [2]],
+  ["f", [2, 3]],
+  ["g", [3]],
+];
+
+test.each(origins)("of chunks that start with b, d, d and f, orthos from %s may be in %j", async (origin, numbers) => {
+  const path = join(folder, "chunks.tar.zst");
+  const options = { max_dims: 2, min_volume: 1, shard: null };
+  const [chunk] = walkText("a b. a c. b d. c d", { maxDims: 2, minVolume: 1, codeLimit: 1000 }).chunks;
+  const writer = new ArchiveWriter(
+    path,
+    { name: "b", lineage: '"b"', sources: [], options },
+    corpusOfText("a b").corpus,
+  );
+  for (const [square, start] of ["b", "d", "d", "f"].entries()) {
+    const placed = { ...chunk, start: { origin: start, second: "b", square } };
+    writer.addChunk(placed, encodeChunk(placed));
+  }
+  writer.finish();
+  const archive = await Archive.open(path);
+  const found = await Array.fromAsync(archive.chunks({ origin }));
+  expect(found.map(([entry]) => entry.start[2])).toEqual(numbers);
   archive.close();
 });
