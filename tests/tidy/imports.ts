@@ -10,16 +10,17 @@ import {
   type Node,
   SyntaxKind,
 } from "typescript/unstable/ast";
-import { at, nodesOf, type ProjectFile, type Rule } from "./project.ts";
+import { at, nodesOf, type Project, type ProjectFile, type Rule } from "./project.ts";
 
-// From the top to the bottom: a room imports from those below it.
-const rooms = [
-  ...["main", "cli", "server", "migrate", "jobs", "files", "storage", "store", "archive"],
-  ...["core", "db", "s3", "threads", "disk", "config", "version", "errors"],
-];
-// The core is pure arithmetic; hashing is the one thing it takes from outside.
-const coreMayImport = ["node:crypto"];
+/** The document whose table lists the rooms from the top to the bottom: a room imports from those below it. */
+const ROOMS_DOCUMENT = "ARCHITECTURE.md";
 const coreMayUse = ["core", "errors"];
+
+/** A room as the document lists it: `src/core`, `src/errors.ts`. */
+interface ListedRoom {
+  readonly path: string;
+  readonly line: number;
+}
 
 interface Import {
   readonly node: Node;
@@ -45,6 +46,15 @@ function specifierOf(node: Node): Node | undefined {
   return isLoad ? node.arguments[0] : undefined;
 }
 
+/** The rooms in the first column of the table, in their order. */
+function listedRooms({ documents }: Project): ListedRoom[] {
+  const text = documents.find(({ path }) => path === ROOMS_DOCUMENT)?.text ?? "";
+  return text.split("\n").flatMap((row, i) => {
+    const [, first] = row.startsWith("| [src/") ? row.split("|") : [];
+    return [...(first ?? "").matchAll(/\]\((src\/[^)]+)\)/g)].map(([, path]) => ({ path: path!, line: i + 1 }));
+  });
+}
+
 /** "src/core/walk.ts" is in the room core, "src/errors.ts" is a room of its own. */
 function roomOf(path: string): string {
   return path.split("/")[1]!.replace(/\.d\.ts$|\.ts$/, "");
@@ -55,12 +65,9 @@ function backendOf(path: string): string | undefined {
 }
 
 /** What is wrong with an import; undefined when nothing is. */
-function objection(path: string, from: string): string | undefined {
+function objection(rooms: readonly string[], path: string, from: string): string | undefined {
   const room = roomOf(path);
-  if (!from.startsWith(".")) {
-    const isFree = room !== "core" || coreMayImport.includes(from);
-    return isFree ? undefined : `core imports no package, not even ${from}`;
-  }
+  if (!from.startsWith(".")) return room === "core" ? `core imports no package, not even ${from}` : undefined;
   const target = posix.join(posix.dirname(path), from);
   if (target === "package.json") return undefined;
   if (!target.startsWith("src/")) return `${from} is outside of src`;
@@ -77,16 +84,25 @@ function objection(path: string, from: string): string | undefined {
 export const importRules: readonly Rule[] = [
   {
     name: "imports go down the list of rooms, never up",
-    find: ({ files }) =>
-      files
+    find: (project) => {
+      const rooms = listedRooms(project).map(({ path }) => roomOf(path));
+      return project.files
         .filter((file) => file.path.startsWith("src/"))
         .flatMap((file) => {
           if (!rooms.includes(roomOf(file.path))) return [`${file.path}:1 ${roomOf(file.path)} is no room of src`];
           return importsOf(file).flatMap(({ node, from }) => {
-            const problem = objection(file.path, from);
+            const problem = objection(rooms, file.path, from);
             return problem === undefined ? [] : [`${at(file, node)} ${problem}`];
           });
-        }),
+        });
+    },
+  },
+  {
+    name: "every room that is listed is there",
+    find: (project) =>
+      listedRooms(project)
+        .filter(({ path: room }) => !project.paths.some((path) => path === room || path.startsWith(`${room}/`)))
+        .map(({ path, line }) => `${ROOMS_DOCUMENT}:${line} ${path} is not there`),
   },
   {
     name: "an index.ts only re-exports",

@@ -4,10 +4,15 @@ import { dirname, join } from "node:path";
 
 const longBody = "  void 0;\n".repeat(70);
 
+const rooms = ["main.ts", "cli", "gone", "jobs", "storage", "archive", "core"].map(
+  (room) => `| [src/${room}](src/${room}) |`,
+);
+
 const files: Readonly<Record<string, string>> = {
   "tsconfig.json": `{ "compilerOptions": { "noEmit": true, "allowImportingTsExtensions": true }, "include": ["src", "tests"] }`,
   "stray.txt": "",
   "README.md": `# Planted\n\n${"TO"}DO: write it\n`,
+  "ARCHITECTURE.md": `${rooms.join("\n")}\n| [src/config.ts](src/config.ts), [src/errors.ts](src/errors.ts) |\n`,
   "src/main.ts": `import "./core/good.ts";\nprocess.exitCode = 0;\n`,
   "src/config.ts": `export const home = process.env.HOME;\n`,
   "src/errors.ts": `export const errors = {};\n`,
@@ -23,6 +28,7 @@ const files: Readonly<Record<string, string>> = {
   "src/storage/local/a.ts": `import "../cloud/b.ts";\n`,
   "src/storage/cloud/b.ts": `// ${"FIX"}ME\nexport const b = 1;\n`,
   "src/jobs/long.ts": `function justRight() {\n${longBody.slice(20)}${"}"}\nfunction allowed() {\n${longBody}}\nfunction tooLong() {\n${longBody}}\n`,
+  "src/jobs/up.ts": `import "./long.ts";\nimport "../archive/reader.ts";\nimport "../cli/run.ts";\n`,
   "tests/outside.ts": `const anything: any = process.env;\n`,
 };
 
@@ -34,9 +40,11 @@ export const expected: Readonly<Record<string, readonly string[]>> = {
     "src/core/imports.ts:3 core imports only core and errors, not main",
     "src/core/imports.ts:4 core imports no package, not even fzstd",
     "src/core/imports.ts:5 ../../tests/outside.ts is outside of src",
+    "src/jobs/up.ts:3 jobs imports up, from cli",
     "src/storage/local/a.ts:1 backend local knows of backend cloud",
     "src/util/helper.ts:1 util is no room of src",
   ],
+  "every room that is listed": ["ARCHITECTURE.md:3 src/gone is not there"],
   "index.ts": ["src/archive/index.ts:2 "],
   environment: [
     "src/cli/run.ts:4 use the global",
