@@ -1,4 +1,4 @@
-import { type CheckResult, checkStore } from "../store/check.ts";
+import { type BadObject, type CheckResult, checkStore } from "../store/check.ts";
 import type { Output } from "./output.ts";
 import type { StoreCall } from "./store.ts";
 import { formatBytes, formatCounted } from "./text.ts";
@@ -23,10 +23,13 @@ export async function verifyStore({ store, flags, io, pause }: StoreCall): Promi
 }
 
 function exitOf({ bad_objects, bad_references, broken }: CheckResult): number {
-  const isWell = broken.length === 0 && bad_references.every(({ state }) => state === "rebuilt");
+  const isCopyLost = bad_objects.some(({ copy_of, repaired }) => copy_of.length > 0 && !repaired);
+  const isWell = broken.length === 0 && !isCopyLost && bad_references.every(({ state }) => state === "rebuilt");
   if (isWell) return DONE;
+  // A copy comes from its reference, so that is no less than there was.
   const isMended =
-    bad_objects.some(({ repaired }) => repaired) || bad_references.some(({ state }) => state === "rebuilt");
+    bad_objects.some(({ archives, repaired }) => repaired && archives.length > 0) ||
+    bad_references.some(({ state }) => state === "rebuilt");
   return isMended ? IN_PART : FAILED;
 }
 
@@ -35,10 +38,7 @@ function printResult(result: CheckResult, rebuild: boolean, output: Output, prog
   output.line(
     `${checked} of ${formatCounted(objects, "object")} read, ${formatBytes(checked_bytes)}; ${formatCounted(archives, "archive")}`,
   );
-  for (const { object, problem, repaired, archives: names } of bad_objects) {
-    const end = repaired ? "repaired" : names.length === 0 ? "nobody needs it" : `needed by ${names.join(", ")}`;
-    output.line(`${object} ${problem}: ${end}`);
-  }
+  for (const bad of bad_objects) output.line(`${bad.object} ${bad.problem}: ${endOf(bad)}`);
   for (const { name, problem, state } of bad_references) {
     const end = { rebuilt: "made anew", rebuildable: "--rebuild makes it anew", lost: "no copy of it is left" }[state];
     output.line(`${name}: ${problem}; ${end}`);
@@ -51,4 +51,11 @@ function printResult(result: CheckResult, rebuild: boolean, output: Output, prog
     output.line(`${formatCounted(broken.length, "archive")} cannot be read in full: ${broken.join(", ")}`);
     output.note(`hint: \`${program} store verify --repair-from PATH\` takes what is missing from copies`);
   }
+}
+
+function endOf({ repaired, archives, copy_of }: BadObject): string {
+  const copies = copy_of.map((name) => `the copy of ${name}'s reference`);
+  if (repaired) return [...copies, "repaired"].join(", ");
+  const needed = archives.length === 0 ? [] : [`needed by ${archives.join(", ")}`];
+  return [...copies, ...needed].join(", ") || "nobody needs it";
 }

@@ -291,6 +291,22 @@ export class Adding {
   }
 }
 
+/**
+ * Store the bytes of a reference that stands already: it is an object, too, from which it can be had back.
+ *
+ * @throws FoldError when the store cannot be written to
+ */
+export function storeCopy(objects: ObjectStore, reference: Uint8Array): void {
+  const adding = new Adding(objects);
+  try {
+    adding.put(reference);
+    adding.settleNow();
+    adding.syncFolders();
+  } finally {
+    adding.end();
+  }
+}
+
 /** Whether the add of a folder is still going on; one that has just ended counts as well. */
 export function isAlive(folder: string): boolean {
   const stat = statOf(join(folder, JOURNAL)) ?? statOf(folder);

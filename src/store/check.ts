@@ -9,7 +9,7 @@
 import { dirname } from "node:path";
 import { hasCode } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { Adding } from "./adding.ts";
+import { Adding, storeCopy } from "./adding.ts";
 import type { Pause } from "./files.ts";
 import { type FoundReference, referencesIn } from "./needed.ts";
 import { decodeReference, objectsOf, type Reference } from "./reference.ts";
@@ -32,8 +32,10 @@ export interface BadObject {
   readonly problem: "damaged" | "missing" | "unreadable";
   /** Whether it is whole again. */
   readonly repaired: boolean;
-  /** Names of the archives that need it. None: it was in nobody's way, and is gone. */
+  /** Names of the archives that need it. */
   readonly archives: readonly string[];
+  /** Names of the archives whose reference it is the copy of. Neither here nor there any: nobody misses it. */
+  readonly copy_of: readonly string[];
 }
 
 /** A reference that is not as it should be. */
@@ -69,6 +71,8 @@ class Check {
   private readonly bad = new Map<string, BadObject["problem"]>();
   /** References among the objects, by the name of the object, with its time. */
   private readonly copies = new Map<string, { reference: Reference; modified_ms: number }>();
+  /** Those that are bad: by the name of the object, the names of the archives. */
+  private readonly badCopies = new Map<string, string[]>();
   private objects = 0;
   private checked = 0;
   private bytes = 0;
@@ -82,6 +86,7 @@ class Check {
     await this.readObjects();
     for (const object of this.wanted().keys()) if (!this.store.objects.has(object)) this.lose(object, "missing");
     const repaired = await this.repair();
+    await this.mendCopies(repaired);
     const references = await this.checkReferences();
     return { ...this.report(repaired), ...references };
   }
@@ -183,6 +188,23 @@ class Check {
     return repaired;
   }
 
+  /** A sound reference is an object, too, which is all that is left when its file is lost: that is stored again. */
+  private async mendCopies(repaired: Set<string>): Promise<void> {
+    for (const { name, reference, bytes, object } of this.references()) {
+      await this.options.pause();
+      if (reference === null || (!this.bad.has(object) && this.isThere(object))) continue;
+      this.lose(object, "missing");
+      this.badCopies.set(object, [...(this.badCopies.get(object) ?? []), name]);
+      try {
+        storeCopy(this.store.objects, bytes);
+        repaired.add(object);
+      } catch (error) {
+        // Of a store that is read-only all the rest can be checked.
+        if (!(error instanceof FoldError)) throw error;
+      }
+    }
+  }
+
   /** Store an object again; false where its source has changed since it was looked at. */
   private async replace({ object, pieces }: Found): Promise<boolean> {
     // One for each: looking for the next may take longer than an add may be silent.
@@ -269,9 +291,10 @@ class Check {
     }
     const bad_objects = [...this.bad].flatMap(([object, problem]): BadObject[] => {
       const names = users.get(object) ?? [];
+      const copy_of = this.badCopies.get(object) ?? [];
       // Missing from an archive that is gone by now.
-      if (problem === "missing" && names.length === 0) return [];
-      return [{ object, problem, repaired: repaired.has(object), archives: names.sort() }];
+      if (problem === "missing" && names.length + copy_of.length === 0) return [];
+      return [{ object, problem, repaired: repaired.has(object), archives: names.sort(), copy_of: copy_of.sort() }];
     });
     const { objects, checked, bytes } = this;
     return { objects, checked, checked_bytes: bytes, archives, bad_objects, broken: broken.sort() };

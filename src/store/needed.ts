@@ -23,7 +23,8 @@ export interface FoundReference {
   readonly problem: FoldError | null;
   /** null for one with a problem. */
   readonly reference: Reference | null;
-  /** The object that the file's own content is. */
+  /** The file's own content, and the object that it is. */
+  readonly bytes: Uint8Array;
   readonly object: string;
 }
 
@@ -141,7 +142,7 @@ function readFound({ folder, ending }: ReferencePlace, path: string): FoundRefer
     throw fromSystemError(error, "read the reference", file);
   }
   const object = sha256(bytes);
-  const found = { name: path.slice(0, -ending.length), file, object };
+  const found = { name: path.slice(0, -ending.length), file, bytes, object };
   try {
     return { ...found, reference: decodeReference(bytes, file), problem: null };
   } catch (error) {

@@ -5,13 +5,13 @@ import { isMissing } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { addArchive } from "./add-archive.ts";
 import { addFile, addFolder } from "./add-files.ts";
-import { Adding } from "./adding.ts";
+import { Adding, storeCopy } from "./adding.ts";
 import { type Collected, type CollectOptions, collect } from "./collect.ts";
 import { breathe, Files, type Pause, statOf } from "./files.ts";
 import { checkName, placesOf, WORK_ENDING } from "./layout.ts";
 import { type ReferencePlace, referencesIn } from "./needed.ts";
 import { ObjectStore } from "./object-store.ts";
-import { REFERENCE_ENDING, type Reference, readReference } from "./reference.ts";
+import { encodeReference, REFERENCE_ENDING, type Reference, readReference } from "./reference.ts";
 import { ReferencedArchive } from "./referenced.ts";
 import { type StoredArchive, WHOLE_ENDING } from "./stored-archive.ts";
 import { PlainFolder, WholeArchive } from "./whole.ts";
@@ -111,6 +111,7 @@ export class Store {
       }
     };
     const { reference, written } = await this.addTo(path, name, publishThere, pause);
+    if (!isNew) storeCopy(this.objects, encodeReference(reference));
     const sizes = [...written.values()];
     return { reference, isNew, new_objects: sizes.length, new_bytes: sizes.reduce((sum, size) => sum + size, 0) };
   }

@@ -308,7 +308,9 @@ test("an object that somebody else may read stays where it is, and its archives 
   const { store, needed } = await filled();
   chmodSync(store.objects.path(needed[0]), 0o000);
   const { bad_objects, broken } = await asNobody(() => check(store));
-  expect(bad_objects).toEqual([{ object: needed[0], problem: "unreadable", repaired: false, archives: ["log"] }]);
+  expect(bad_objects).toEqual([
+    { object: needed[0], problem: "unreadable", repaired: false, archives: ["log"], copy_of: [] },
+  ]);
   expect(broken).toEqual(["log"]);
   chmodSync(store.objects.path(needed[0]), 0o444);
   await expectWhole(store);
