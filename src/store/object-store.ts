@@ -157,10 +157,17 @@ export class ObjectStore {
     return null;
   }
 
-  /** Give an object in the trash its place again; false when it is not there any more. */
+  /**
+   * Give an object in the trash its place again; false when it is not there any more.
+   *
+   * Somebody may have written it anew meanwhile, because this one is damaged: of the two the sound one stays.
+   */
   putBack(object: string, from: string): boolean {
+    const path = this.path(object);
     try {
-      this.files.rename(from, this.path(object));
+      if (this.files.renameToFree(from, path)) return true;
+      if (!isSound(object, path) && isSound(object, from)) this.files.rename(from, path);
+      else this.files.unlink(from);
       return true;
     } catch (error) {
       if (isMissing(error)) return false;
