@@ -19,6 +19,17 @@ export function placesOf(stateDir: string): ReferencePlace[] {
   ];
 }
 
+/** Refuse the name of something new whose folders would stand where references do. */
+export function checkNewName(name: string): void {
+  const folder = name
+    .split("/")
+    .slice(0, -1)
+    .find((part) => part.endsWith(REFERENCE_ENDING));
+  if (folder === undefined) return;
+  const hint = `give another one with --name: folders in it may not end in ${REFERENCE_ENDING}, as references do`;
+  throw new FoldError("usage", `${JSON.stringify(name)} cannot be the name of an archive`, hint);
+}
+
 /**
  * Refuse a name that could not stand for a file below one folder. It may have slashes: then it stands in sub-folders.
  *

@@ -8,7 +8,7 @@ import { addFile, addFolder } from "./add-files.ts";
 import { Adding, storeCopy } from "./adding.ts";
 import { type Collected, type CollectOptions, collect } from "./collect.ts";
 import { breathe, Files, type Pause, statOf } from "./files.ts";
-import { checkName, placesOf, WORK_ENDING } from "./layout.ts";
+import { checkName, checkNewName, placesOf, WORK_ENDING } from "./layout.ts";
 import { type ReferencePlace, referencesIn } from "./needed.ts";
 import { ObjectStore } from "./object-store.ts";
 import { encodeReference, REFERENCE_ENDING, type Reference, readReference } from "./reference.ts";
@@ -85,7 +85,7 @@ export class Store {
    */
   find(name: string): StoredArchive {
     const file = this.fileOf(name);
-    if (statOf(file) !== null) return new ReferencedArchive(name, file, readReference(file), this.objects);
+    if (isReference(file)) return new ReferencedArchive(name, file, readReference(file), this.objects);
     const whole = join(this.archives, `${name}${WHOLE_ENDING}`);
     if (statOf(whole)?.isFile()) return new WholeArchive(name, whole, this.objects.files);
     const folder = join(this.archives, name);
@@ -98,10 +98,15 @@ export class Store {
    *
    * What fails leaves nothing behind: neither a reference nor objects that were not there before.
    *
-   * @throws FoldError `usage` where something else stands under that name
+   * @throws FoldError `usage` where something else stands under that name, or nothing may
    */
   async add(path: string, name: string, pause: Pause = breathe): Promise<Added> {
     const file = this.fileOf(name);
+    checkNewName(name);
+    if (isManifest(file)) {
+      const hint = "give another name with --name";
+      throw new FoldError("usage", `${file} belongs to the archive that is unpacked there`, hint);
+    }
     let isNew = false;
     const publishThere = (publish: Publish, reference: Reference) => {
       // Another add of that name may come in between, and a removal behind it.
@@ -158,14 +163,18 @@ export class Store {
    * folder is gone at once.
    *
    * @returns the form that it was kept in: where a name stands in several, the reference goes first
+   * @throws FoldError `not_found`; `usage` for an unpacked one with other archives in its folder, which would go with it
    */
   remove(name: string): StoredArchive["form"] {
     const { files } = this.objects;
     // A damaged reference can be removed, too.
     const file = this.fileOf(name);
-    const { place, form } = statOf(file) !== null ? { place: file, form: "objects" as const } : this.find(name);
+    const { place, form } = isReference(file) ? { place: file, form: "objects" as const } : this.find(name);
+    const isFolder = form === "folder";
+    if (isFolder) expectAlone(name, place);
     try {
-      files.remove(place);
+      if (isFolder) files.remove(place);
+      else files.unlink(place);
       files.syncFolder(dirname(place));
     } catch (error) {
       throw fromSystemError(error, "remove the archive", place);
@@ -230,6 +239,25 @@ function* wholesBelow(folder: string, inside = ""): Generator<string> {
     if (isPlainArchive(join(folder, path))) yield path;
     else yield* wholesBelow(folder, path);
   }
+}
+
+/** Whether a reference stands there, and not a folder in which others do. */
+function isReference(file: string): boolean {
+  return statOf(file)?.isFile() === true && !isManifest(file);
+}
+
+/** Whether a path is that of the manifest of an archive that somebody has unpacked. */
+function isManifest(path: string): boolean {
+  return basename(path) === MANIFEST && statOf(join(dirname(path), INTERNER))?.isFile() === true;
+}
+
+/** Expect that there is no archive in the folder of an unpacked one but itself. */
+function expectAlone(name: string, folder: string): void {
+  const references = [...referencesIn({ folder, ending: REFERENCE_ENDING })].map((found) => found.name);
+  const [other] = [...references, ...wholesBelow(folder)];
+  if (other === undefined) return;
+  const message = `${name} cannot be removed: the archive ${name}/${other} is kept in its folder`;
+  throw new FoldError("usage", message, "remove that one first, or move it to another folder");
 }
 
 function isPlainArchive(folder: string): boolean {
