@@ -6,13 +6,14 @@
  * archives that it is missing from. A reference that is lost or damaged is found again among the objects, since each
  * is an object, too. Whether it was lost or removed they cannot tell: it is only made anew for who asks.
  */
-import { dirname } from "node:path";
 import { hasCode } from "../disk.ts";
-import { FoldError, fromSystemError } from "../errors.ts";
+import { FoldError } from "../errors.ts";
 import { Adding, storeCopy } from "./adding.ts";
+import { checkReferences, type ReferenceCheckResult } from "./check-references.ts";
+import { Copies, isReferenceStart } from "./copies.ts";
 import type { Pause } from "./files.ts";
-import { type FoundReference, referencesIn } from "./needed.ts";
-import { decodeReference, objectsOf, type Reference } from "./reference.ts";
+import { referencesInAll } from "./needed.ts";
+import { objectsOf } from "./reference.ts";
 import { type Found, findObjects, pausing, type Wanted } from "./repair-source.ts";
 import type { Store } from "./store.ts";
 
@@ -38,26 +39,12 @@ export interface BadObject {
   readonly copy_of: readonly string[];
 }
 
-/** A reference that is not as it should be. */
-export interface BadReference {
-  readonly name: string;
-  readonly problem: string;
-  /** `rebuilt`; `rebuildable`, if asked for; or `lost`. */
-  readonly state: "rebuilt" | "rebuildable" | "lost";
-}
-
-export interface CheckResult {
+export interface CheckResult extends ReferenceCheckResult {
   readonly objects: number;
   readonly checked: number;
   readonly checked_bytes: number;
   readonly archives: number;
   readonly bad_objects: readonly BadObject[];
-  readonly bad_references: readonly BadReference[];
-  /**
-   * Archives that no reference names and whose objects are all there: removed or merged since the last garbage
-   * collection, or lost. With `rebuild` they have a reference again.
-   */
-  readonly forgotten: readonly string[];
   /** Archives that cannot be read in full. */
   readonly broken: readonly string[];
 }
@@ -69,8 +56,7 @@ export async function checkStore(store: Store, options: CheckOptions): Promise<C
 
 class Check {
   private readonly bad = new Map<string, BadObject["problem"]>();
-  /** References among the objects, by the name of the object, with its time. */
-  private readonly copies = new Map<string, { reference: Reference; modified_ms: number }>();
+  private readonly copies: Copies;
   /** Those that are bad: by the name of the object, the names of the archives. */
   private readonly badCopies = new Map<string, string[]>();
   private objects = 0;
@@ -80,14 +66,16 @@ class Check {
   constructor(
     private readonly store: Store,
     private readonly options: CheckOptions,
-  ) {}
+  ) {
+    this.copies = new Copies(store);
+  }
 
   async run(): Promise<CheckResult> {
     await this.readObjects();
     for (const object of this.wanted().keys()) if (!this.store.objects.has(object)) this.lose(object, "missing");
     const repaired = await this.repair();
     await this.mendCopies(repaired);
-    const references = await this.checkReferences();
+    const references = await checkReferences(this.store, this.copies, this.options);
     return { ...this.report(repaired), ...references };
   }
 
@@ -100,7 +88,7 @@ class Check {
       this.bytes += size;
       try {
         const first = await this.readObject(object, pause);
-        if (first !== null) this.keepCopy(object, first, modified_ms);
+        if (first !== null) this.copies.keep(object, first, modified_ms);
       } catch (error) {
         if (!(error instanceof FoldError) || error.code === "interrupted") throw error;
         // Gone by now: a garbage collection is going on.
@@ -116,37 +104,10 @@ class Check {
   private async readObject(object: string, pause: Pause): Promise<Uint8Array | null> {
     let isReference: boolean | null = null;
     for (const piece of this.store.objects.open(object)) {
-      isReference ??= isStart(piece);
+      isReference ??= isReferenceStart(piece);
       await pause();
     }
     return isReference === true ? this.store.objects.get(object) : null;
-  }
-
-  /** The references among the objects that a sample has left out: from what it did not read nothing is lost. */
-  private async readCopies(): Promise<void> {
-    if (this.options.sample >= 1) return;
-    for (const { object, modified_ms } of this.store.objects.list()) {
-      if (this.copies.has(object)) continue;
-      await this.options.pause();
-      try {
-        const [start] = this.store.objects.open(object);
-        if (isStart(start)) this.keepCopy(object, this.store.objects.get(object), modified_ms);
-      } catch (error) {
-        // A sample tells nothing of what it has left out.
-        if (!(error instanceof FoldError)) throw error;
-      }
-    }
-  }
-
-  private keepCopy(object: string, bytes: Uint8Array, modified_ms: number): void {
-    try {
-      const reference = decodeReference(bytes, object);
-      this.store.fileOf(reference.name);
-      this.copies.set(object, { reference, modified_ms });
-    } catch (error) {
-      // Somebody's file that begins like one, or lies about its name.
-      if (!(error instanceof FoldError)) throw error;
-    }
   }
 
   private lose(object: string, problem: BadObject["problem"]): void {
@@ -156,7 +117,7 @@ class Check {
   /** All objects that references need. */
   private wanted(): Map<string, Wanted> {
     const wanted = new Map<string, Wanted>();
-    for (const { reference } of this.references()) {
+    for (const { reference } of referencesInAll(this.store.places)) {
       if (reference === null) continue;
       for (const [object, size] of objectsOf(reference)) wanted.set(object, { object, size, raw: null });
       if (reference.frame === null) continue;
@@ -167,10 +128,6 @@ class Check {
       }
     }
     return wanted;
-  }
-
-  private *references(): Generator<FoundReference> {
-    for (const place of this.store.places) yield* referencesIn(place);
   }
 
   /** Names of the objects that are whole again. */
@@ -190,7 +147,7 @@ class Check {
 
   /** A sound reference is an object, too, which is all that is left when its file is lost: that is stored again. */
   private async mendCopies(repaired: Set<string>): Promise<void> {
-    for (const { name, reference, bytes, object } of this.references()) {
+    for (const { name, reference, bytes, object } of referencesInAll(this.store.places)) {
       await this.options.pause();
       if (reference === null || (!this.bad.has(object) && this.isThere(object))) continue;
       this.lose(object, "missing");
@@ -218,57 +175,6 @@ class Check {
     }
   }
 
-  /** What is wrong with references, and which archives only their own objects remember. */
-  private async checkReferences(): Promise<Pick<CheckResult, "bad_references" | "forgotten">> {
-    const found = new Set<string>();
-    const standing = new Set<string>();
-    const damaged: { name: string; problem: string }[] = [];
-    for (const { name, problem, object } of this.references()) {
-      found.add(name);
-      standing.add(object);
-      if (problem !== null) damaged.push({ name, problem: problem.message });
-    }
-    if (damaged.length > 0 || this.options.rebuild) await this.readCopies();
-    const bad_references = damaged.map(({ name, problem }): BadReference => {
-      const copy = this.copyOf(name);
-      return { name, problem, state: copy === null ? "lost" : this.rebuild(copy, true) };
-    });
-    const names = [...this.copies]
-      .filter(([object, { reference }]) => !standing.has(object) && !found.has(reference.name))
-      .map(([, { reference }]) => reference.name);
-    const forgotten = [...new Set(names)].sort().filter((name) => {
-      const copy = this.copyOf(name);
-      return copy !== null && this.rebuild(copy, false) !== "lost";
-    });
-    return { bad_references, forgotten };
-  }
-
-  /** The newest copy of a reference whose objects are all there. */
-  private copyOf(name: string): Reference | null {
-    const copies = [...this.copies.values()].filter(({ reference }) => reference.name === name);
-    const whole = copies.filter(({ reference }) => [...objectsOf(reference).keys()].every((o) => this.isThere(o)));
-    return whole.sort((a, b) => b.modified_ms - a.modified_ms)[0]?.reference ?? null;
-  }
-
-  private rebuild(reference: Reference, mayReplace: boolean): BadReference["state"] {
-    if (!this.options.rebuild) return "rebuildable";
-    const file = this.store.fileOf(reference.name);
-    const adding = new Adding(this.store.objects);
-    try {
-      return adding.whileKept(reference, () => {
-        // Until now nobody needed its objects: a garbage collection may just have deleted them.
-        if (![...objectsOf(reference).keys()].every((object) => this.isThere(object))) return "lost";
-        this.store.objects.files.makeFolder(dirname(file));
-        // Not over one that somebody has just added under that name.
-        return adding.publish(file, reference, mayReplace) ? "rebuilt" : "lost";
-      });
-    } catch (error) {
-      throw fromSystemError(error, "write the reference", file);
-    } finally {
-      adding.end();
-    }
-  }
-
   private isThere(object: string): boolean {
     return this.store.objects.has(object);
   }
@@ -278,11 +184,11 @@ class Check {
     return this.bad.get(object) !== "unreadable" && this.isThere(object);
   }
 
-  private report(repaired: ReadonlySet<string>): Omit<CheckResult, "bad_references" | "forgotten"> {
+  private report(repaired: ReadonlySet<string>): Omit<CheckResult, keyof ReferenceCheckResult> {
     const users = new Map<string, string[]>();
     const broken: string[] = [];
     let archives = 0;
-    for (const { name, reference } of this.references()) {
+    for (const { name, reference } of referencesInAll(this.store.places)) {
       archives++;
       if (reference === null) continue;
       const lost = [...objectsOf(reference).keys()].filter((object) => this.bad.has(object));
@@ -299,12 +205,4 @@ class Check {
     const { objects, checked, bytes } = this;
     return { objects, checked, checked_bytes: bytes, archives, bad_objects, broken: broken.sort() };
   }
-}
-
-/** What the file of a reference begins with. */
-const REFERENCE_START = Buffer.from('{\n "fold_archive": ');
-
-/** Whether a first piece may be that of a reference; an empty object has none. */
-function isStart(piece: Uint8Array | undefined): boolean {
-  return piece !== undefined && REFERENCE_START.equals(piece.subarray(0, REFERENCE_START.length));
 }

@@ -57,6 +57,11 @@ export function* referencesIn(place: ReferencePlace): Generator<FoundReference> 
   }
 }
 
+/** All references below several places, in their order. */
+export function* referencesInAll(places: readonly ReferencePlace[]): Generator<FoundReference> {
+  for (const place of places) yield* referencesIn(place);
+}
+
 /**
  * Add the objects that the references of a place need, and the references themselves.
  *

@@ -1,0 +1,131 @@
+/**
+ * The check of a store's references: those that are damaged, and those that only their copies among the objects
+ * remember.
+ *
+ * A copy says what the archive was called when it was added. Its file may be called otherwise: a job's archive gets a
+ * number where another has its name. So a copy that is a reference which stands belongs to that one, whatever it is
+ * called, and one that is none is somebody's though its name is taken: it is told, and made anew, with a number.
+ */
+import { dirname } from "node:path";
+import { fromSystemError } from "../errors.ts";
+import { Adding } from "./adding.ts";
+import type { Copies, Copy } from "./copies.ts";
+import type { Pause } from "./files.ts";
+import { type FoundReference, referencesInAll } from "./needed.ts";
+import { objectsOf, type Reference } from "./reference.ts";
+import type { Store } from "./store.ts";
+
+/** A reference that is not as it should be. */
+export interface BadReference {
+  readonly name: string;
+  readonly problem: string;
+  /** `rebuilt`; `rebuildable`, if asked for; or `lost`. */
+  readonly state: "rebuilt" | "rebuildable" | "lost";
+}
+
+export interface ReferenceCheckResult {
+  readonly bad_references: readonly BadReference[];
+  /**
+   * Archives that no reference names and whose objects are all there: removed or merged since the last garbage
+   * collection, or lost. With `rebuild` they have a reference again, under these names.
+   */
+  readonly forgotten: readonly string[];
+}
+
+/** Check all references, and with `rebuild` make those anew that are damaged or gone. */
+export async function checkReferences(
+  store: Store,
+  copies: Copies,
+  options: { readonly sample: number; readonly rebuild: boolean; readonly pause: Pause },
+): Promise<ReferenceCheckResult> {
+  const { sample, rebuild, pause } = options;
+  const found = references(store);
+  const damaged = found.filter(({ problem }) => problem !== null);
+  if (sample < 1 && (damaged.length > 0 || rebuild)) await copies.readRest(pause);
+  const others = copies.without(new Set(found.map(({ object }) => object)));
+  const check = new ReferenceCheck(store, others, rebuild);
+  // Those without a number first: the copies of both say the same name.
+  const bad_references = damaged.sort((a, b) => (a.name < b.name ? -1 : 1)).map((bad) => check.mend(bad));
+  return { bad_references, forgotten: check.forgotten() };
+}
+
+type Found = Pick<FoundReference, "name" | "file" | "problem" | "object">;
+
+/** All references that stand. Jobs take them out of archives/ and give them back, so archives/ comes last, too. */
+function references({ places }: Store): Found[] {
+  const all = new Map<string, Found>();
+  for (const { name, file, problem, object } of referencesInAll([...places, places[0]])) {
+    all.set(file, { name, file, problem, object });
+  }
+  return [...all.values()];
+}
+
+class ReferenceCheck {
+  private readonly copies: Set<Copy>;
+
+  constructor(
+    private readonly store: Store,
+    copies: readonly Copy[],
+    private readonly isToRebuild: boolean,
+  ) {
+    this.copies = new Set(copies.filter(({ reference }) => this.isWhole(reference)));
+  }
+
+  /** See to a reference that is damaged. */
+  mend({ name, file, problem }: Found): BadReference {
+    const copy = this.takeCopy(name) ?? this.takeCopy(name.replace(/\.\d+$/, ""));
+    const state = copy === null ? "lost" : this.rebuild(copy.reference, file, true);
+    return { name, problem: problem?.message ?? "", state };
+  }
+
+  /** Names of the archives of all other copies: those that they have now, or would have. */
+  forgotten(): string[] {
+    if (this.copies.size === 0) return [];
+    const taken = new Set(this.store.names());
+    const names: string[] = [];
+    for (const { reference } of this.copies) {
+      const name = freeName(reference.name, taken);
+      if (this.rebuild(reference, this.store.fileOf(name), false) === "lost") continue;
+      taken.add(name);
+      names.push(name);
+    }
+    return names.sort();
+  }
+
+  /** The newest copy with a name, which no other reference gets from now on. */
+  private takeCopy(name: string): Copy | null {
+    const copy = [...this.copies].find(({ reference }) => reference.name === name);
+    if (copy === undefined) return null;
+    this.copies.delete(copy);
+    return copy;
+  }
+
+  private rebuild(reference: Reference, file: string, mayReplace: boolean): BadReference["state"] {
+    if (!this.isToRebuild) return "rebuildable";
+    const adding = new Adding(this.store.objects);
+    try {
+      return adding.whileKept(reference, () => {
+        // Until now nobody needed its objects: a garbage collection may just have deleted them.
+        if (!this.isWhole(reference)) return "lost";
+        this.store.objects.files.makeFolder(dirname(file));
+        // Not over one that somebody has just added under that name.
+        return adding.publish(file, reference, mayReplace) ? "rebuilt" : "lost";
+      });
+    } catch (error) {
+      throw fromSystemError(error, "write the reference", file);
+    } finally {
+      adding.end();
+    }
+  }
+
+  private isWhole(reference: Reference): boolean {
+    return [...objectsOf(reference).keys()].every((object) => this.store.objects.has(object));
+  }
+}
+
+/** The name itself, or with a number where it is taken, as a job's archive gets one. */
+function freeName(name: string, taken: ReadonlySet<string>): string {
+  let free = name;
+  for (let number = 2; taken.has(free); number++) free = `${name}.${number}`;
+  return free;
+}
