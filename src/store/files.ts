@@ -5,6 +5,7 @@ import {
   fsync,
   fsyncSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readSync,
@@ -164,6 +165,16 @@ export function statOf(path: string): Stats | null {
     return statSync(path, { throwIfNoEntry: false }) ?? null;
   } catch (error) {
     if (isMissing(error)) return null;
+    throw fromSystemError(error, "read the file", path);
+  }
+}
+
+/** Whether there is a symbolic link, wherever it leads. */
+export function isLink(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+  } catch (error) {
+    if (isMissing(error)) return false;
     throw fromSystemError(error, "read the file", path);
   }
 }

@@ -127,7 +127,7 @@ function kindOf(entry: Dirent, path: string, linked: Set<string>): "file" | "fol
 }
 
 /** What the disk says of the file behind a link; null where there is none. */
-function followed(path: string): Stats | null {
+export function followed(path: string): Stats | null {
   try {
     return statOf(path);
   } catch (error) {

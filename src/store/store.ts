@@ -7,9 +7,9 @@ import { addArchive } from "./add-archive.ts";
 import { addFile, addFolder } from "./add-files.ts";
 import { Adding, storeCopy } from "./adding.ts";
 import { type Collected, type CollectOptions, collect } from "./collect.ts";
-import { breathe, Files, type Pause, statOf } from "./files.ts";
+import { breathe, Files, isLink, type Pause, statOf } from "./files.ts";
 import { checkName, checkNewName, placesOf, WORK_ENDING } from "./layout.ts";
-import { type ReferencePlace, referencesIn } from "./needed.ts";
+import { followed, type ReferencePlace, referencesIn } from "./needed.ts";
 import { ObjectStore } from "./object-store.ts";
 import { encodeReference, REFERENCE_ENDING, type Reference, readReference } from "./reference.ts";
 import { ReferencedArchive } from "./referenced.ts";
@@ -25,6 +25,9 @@ export interface Added {
   readonly new_objects: number;
   readonly new_bytes: number;
 }
+
+/** A name that others take and leave all the time is tried so often. */
+const MAX_LOOKS = 100;
 
 /** Writes the reference of an add to a path; false where something stands that may not be replaced. */
 type Publish = (place: string, mayReplace?: boolean) => boolean;
@@ -110,7 +113,8 @@ export class Store {
     let isNew = false;
     const publishThere = (publish: Publish, reference: Reference) => {
       // Another add of that name may come in between, and a removal behind it.
-      while (!isNew && !this.stands(reference, file)) {
+      for (let look = 1; !isNew && !this.stands(reference, file); look++) {
+        if (look > MAX_LOOKS) throw new FoldError("failed", `${file} comes and goes`, "try again when it is at rest");
         this.makeFolder(dirname(file));
         isNew = publish(file, false);
       }
@@ -169,7 +173,8 @@ export class Store {
     const { files } = this.objects;
     // A damaged reference can be removed, too.
     const file = this.fileOf(name);
-    const { place, form } = isReference(file) ? { place: file, form: "objects" as const } : this.find(name);
+    const isReferenced = isReference(file) || leadsNowhere(file);
+    const { place, form } = isReferenced ? { place: file, form: "objects" as const } : this.find(name);
     const isFolder = form === "folder";
     if (isFolder) expectAlone(name, place);
     try {
@@ -200,10 +205,16 @@ export class Store {
   }
 
   private stands(reference: Reference, file: string): boolean {
-    if (statOf(file) === null) return false;
+    const { name } = reference;
+    if (leadsNowhere(file)) {
+      throw new FoldError("usage", `${file} is a link to nothing`, `\`fold store rm ${name}\` removes it`);
+    }
+    const stat = statOf(file);
+    if (stat === null) return false;
+    if (!stat.isFile()) throw new FoldError("usage", `${file} is no file`, "give another name with --name");
     if (readReference(file).sha256 === reference.sha256) return true;
     const hint = "remove it first with `fold store rm`, or give another name with --name";
-    throw new FoldError("usage", `another archive is called ${reference.name}`, hint);
+    throw new FoldError("usage", `another archive is called ${name}`, hint);
   }
 
   private makeFolder(folder: string): void {
@@ -243,7 +254,12 @@ function* wholesBelow(folder: string, inside = ""): Generator<string> {
 
 /** Whether a reference stands there, and not a folder in which others do. */
 function isReference(file: string): boolean {
-  return statOf(file)?.isFile() === true && !isManifest(file);
+  return followed(file)?.isFile() === true && !isManifest(file);
+}
+
+/** Whether a link stands there that once may have led to a reference. */
+function leadsNowhere(file: string): boolean {
+  return isLink(file) && followed(file) === null;
 }
 
 /** Whether a path is that of the manifest of an archive that somebody has unpacked. */

@@ -1,10 +1,11 @@
 // To remove an archive removes nothing else, whatever the names of the others are.
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { Files } from "../../src/store/files.ts";
 import { Store } from "../../src/store/store.ts";
 import { foldErrorOf } from "../support/folds.ts";
-import { treeOf } from "../support/stores.ts";
+import { leftovers, treeOf } from "../support/stores.ts";
 import { memoryFolder } from "../support/temporary.ts";
 
 const folder = memoryFolder();
@@ -79,4 +80,38 @@ describe("an archive that somebody has unpacked", () => {
     expect(treeOf(dirname(store.archives))).toEqual(before);
     expect(store.names()).toEqual(["plain"]);
   });
+});
+
+test.each(["gone", "x.json"])(
+  "a link to %s in the place of a reference is told by an add, and can be removed",
+  async (target) => {
+    const store = newStore();
+    mkdirSync(store.archives, { recursive: true });
+    symlinkSync(target, store.fileOf("x"));
+    const { code, hint } = await foldErrorOf(() => store.add(source, "x"));
+    expect([code, hint]).toEqual(["usage", "`fold store rm x` removes it"]);
+    expect(leftovers(store)).toEqual([]);
+    store.remove("x");
+    expect(readdirSync(store.archives)).toEqual([]);
+    expect((await store.add(source, "x")).isNew).toBe(true);
+  },
+);
+
+test("a folder in the place of a reference is told by an add", async () => {
+  const store = newStore();
+  mkdirSync(store.fileOf("x"), { recursive: true });
+  expect((await foldErrorOf(() => store.add(source, "x"))).code).toBe("usage");
+});
+
+test("an add gives up where something comes and goes under its name", async () => {
+  const store = newStore();
+  mkdirSync(store.archives, { recursive: true });
+  const place = store.fileOf("x");
+  let isThere = false;
+  const files = new Files((operation, path) => {
+    if (operation === "rename" && path.endsWith("reference.tmp")) writeFileSync(place, "");
+    else if (isThere) unlinkSync(place);
+    isThere = operation === "rename" && path.endsWith("reference.tmp");
+  });
+  expect((await foldErrorOf(() => new Store(dirname(store.archives), files).add(source, "x"))).code).toBe("failed");
 });
