@@ -1,4 +1,5 @@
 import { type BadObject, type CheckResult, checkStore } from "../store/check.ts";
+import type { BadReference } from "../store/check-references.ts";
 import type { Output } from "./output.ts";
 import type { StoreCall } from "./store.ts";
 import { formatBytes, formatCounted } from "./text.ts";
@@ -40,8 +41,7 @@ function printResult(result: CheckResult, rebuild: boolean, output: Output, prog
   );
   for (const bad of bad_objects) output.line(`${bad.object} ${bad.problem}: ${endOf(bad)}`);
   for (const { name, problem, state } of bad_references) {
-    const end = { rebuilt: "made anew", rebuildable: "--rebuild makes it anew", lost: "no copy of it is left" }[state];
-    output.line(`${name}: ${problem}; ${end}`);
+    output.line(`${name}: ${problem}; ${referenceEnds[state]}`);
   }
   if (forgotten.length > 0) {
     const end = rebuild ? "has a reference again" : "was removed or merged, or its reference was lost: --rebuild";
@@ -52,6 +52,13 @@ function printResult(result: CheckResult, rebuild: boolean, output: Output, prog
     output.note(`hint: \`${program} store verify --repair-from PATH\` takes what is missing from copies`);
   }
 }
+
+const referenceEnds: Readonly<Record<BadReference["state"], string>> = {
+  rebuilt: "made anew",
+  rebuildable: "--rebuild makes it anew",
+  lost: "no copy of it is left",
+  newer: "left as it is",
+};
 
 function endOf({ repaired, archives, copy_of }: BadObject): string {
   const copies = copy_of.map((name) => `the copy of ${name}'s reference`);

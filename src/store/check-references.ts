@@ -19,8 +19,8 @@ import type { Store } from "./store.ts";
 export interface BadReference {
   readonly name: string;
   readonly problem: string;
-  /** `rebuilt`; `rebuildable`, if asked for; or `lost`. */
-  readonly state: "rebuilt" | "rebuildable" | "lost";
+  /** `rebuilt`; `rebuildable`, if asked for; `lost`; or `newer`: of a version that this program does not know. */
+  readonly state: "rebuilt" | "rebuildable" | "lost" | "newer";
 }
 
 export interface ReferenceCheckResult {
@@ -73,6 +73,8 @@ class ReferenceCheck {
 
   /** See to a reference that is damaged. */
   mend({ name, file, problem }: Found): BadReference {
+    // What a newer version can read is not damaged, and no older copy takes its place.
+    if (problem !== null && problem.code !== "corrupt") return { name, problem: problem.message, state: "newer" };
     const copy = this.takeCopy(name) ?? this.takeCopy(name.replace(/\.\d+$/, ""));
     const state = copy === null ? "lost" : this.rebuild(copy.reference, file, true);
     return { name, problem: problem?.message ?? "", state };

@@ -201,6 +201,16 @@ describe("references", () => {
     await expectWhole(store);
   });
 
+  test("of a newer version: told, and not replaced by an older copy", async () => {
+    const { store } = await filled();
+    const newer = '{ "fold_archive": 2 }';
+    writeFileSync(fileOf(store), newer);
+    for (const rebuild of [false, true]) {
+      expect(await check(store, { rebuild })).toMatchObject({ bad_references: [{ name: "log", state: "newer" }] });
+      expect(readFileSync(store.fileOf("log"), "utf8")).toBe(newer);
+    }
+  });
+
   test("all of them lost: each is found again among the objects", async () => {
     const { store } = await filled();
     await store.add(archive, "sub/twin");
