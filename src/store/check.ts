@@ -81,7 +81,11 @@ class Check {
 
   private async readObjects(): Promise<void> {
     const { sample, pause } = this.options;
-    for (const { object, modified_ms, size } of this.store.objects.list()) {
+    const onOther = (object: string) => {
+      this.lose(object, "damaged");
+      this.store.objects.quarantine(object);
+    };
+    for (const { object, modified_ms, size } of this.store.objects.list(onOther)) {
       this.objects++;
       if (sample < 1 && Math.random() >= sample && this.checked > 0) continue;
       this.checked++;

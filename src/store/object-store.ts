@@ -79,9 +79,10 @@ export class ObjectStore {
     return stat.size;
   }
 
-  /** The SHA-256 of what stands in an object's place; null where nothing does. */
+  /** The SHA-256 of what stands in an object's place, empty for what is no file; null where nothing does. */
   hash(object: string): string | null {
-    return this.inPlace(object, (path) => hashFile(path).sha256);
+    const hash = this.inPlace(object, (path) => hashFile(path).sha256);
+    return hash === null && statOf(this.path(object))?.isFile() === false ? "" : hash;
   }
 
   /** Set the time of an object to now; false where there is none. */
@@ -119,14 +120,19 @@ export class ObjectStore {
     if (hash.digest("hex") !== object) throw damaged(object);
   }
 
-  /** All objects, one folder in memory at a time. What is in the trash is left out. */
-  *list(): Generator<ListedObject> {
+  /**
+   * All objects, one folder in memory at a time. What is in the trash is left out.
+   *
+   * @param onOther called for what is no file, and keeps an object from its place
+   */
+  *list(onOther: (object: string) => void = () => {}): Generator<ListedObject> {
     for (const folder of namesIn(this.folder)) {
       if (!FOLDER_NAME.test(folder)) continue;
       for (const object of namesIn(join(this.folder, folder))) {
         if (!OBJECT_NAME.test(object) || !object.startsWith(folder)) continue;
         const stat = statOf(join(this.folder, folder, object));
         if (stat?.isFile()) yield { object, size: stat.size, modified_ms: stat.mtimeMs };
+        else if (stat !== null) onOther(object);
       }
     }
   }
@@ -136,7 +142,7 @@ export class ObjectStore {
   }
 
   /**
-   * Do something with an object where it is; null where there is none.
+   * Do something with an object where it is; null where there is none, and where something else than a file stands.
    *
    * A garbage collection takes objects away before it looks a last time whether they are needed, and may be ended
    * right then: what is in the trash is not lost, and whoever asks for it puts it back.
@@ -146,7 +152,7 @@ export class ObjectStore {
     for (let look = 1; look <= MAX_LOOKS; look++) {
       try {
         // Looked at first: of new objects most are not there, and an error takes longer to make than to avoid.
-        if (statOf(path) !== null) return act(path);
+        if (statOf(path)?.isFile()) return act(path);
       } catch (error) {
         if (!isMissing(error)) throw fromSystemError(error, "read the object", path);
       }

@@ -279,6 +279,41 @@ test("a check without a repair changes nothing: a store that is read-only can be
   expect(broken).toEqual(["log"]);
 });
 
+describe("a folder in the place of an object", () => {
+  /** A store that has one, which is not empty. */
+  async function blocked(): Promise<{ store: Store; object: string }> {
+    const { store, needed } = await filled();
+    damage(store, needed[0], "remove");
+    mkdirSync(join(store.objects.path(needed[0]), "inside"), { recursive: true });
+    return { store, object: needed[0] };
+  }
+
+  test("is no object", async () => {
+    const { store, object } = await blocked();
+    expect(store.objects.has(object)).toBe(false);
+    const error = await foldErrorOf(() => store.find("log").restore(join(folder, "blocked"), breathe));
+    expect(error.code).toBe("not_found");
+  });
+
+  test("is told and makes way for a repair, or an add", async () => {
+    const first = await blocked();
+    expect(await check(first.store, { repairFrom: [archive] })).toMatchObject({
+      bad_objects: [{ object: first.object, problem: "damaged", repaired: true, archives: ["log"] }],
+    });
+    await expectWhole(first.store);
+    const second = await blocked();
+    await second.store.add(archive, "log");
+    await expectWhole(second.store);
+  });
+
+  test("is told where nobody needs the object, too", async () => {
+    const { store, object } = await blocked();
+    store.remove("log");
+    expect((await check(store)).bad_objects).toMatchObject([{ object, problem: "damaged", archives: [] }]);
+    expect(existsSync(store.objects.path(object))).toBe(false);
+  });
+});
+
 describe("what cannot be read is told, and the rest is checked", () => {
   /** Reading it fails as a bad sector does. */
   const UNREADABLE = "/proc/self/mem";
