@@ -23,9 +23,10 @@ export async function verifyStore({ store, flags, io, pause }: StoreCall): Promi
   return exit;
 }
 
-function exitOf({ bad_objects, bad_references, broken }: CheckResult): number {
+function exitOf({ bad_objects, bad_references, unread, broken }: CheckResult): number {
   const isCopyLost = bad_objects.some(({ copy_of, repaired }) => copy_of.length > 0 && !repaired);
-  const isWell = broken.length === 0 && !isCopyLost && bad_references.every(({ state }) => state === "rebuilt");
+  const isKept = broken.length === 0 && unread.length === 0 && !isCopyLost;
+  const isWell = isKept && bad_references.every(({ state }) => state === "rebuilt");
   if (isWell) return DONE;
   // A copy comes from its reference, so that is no less than there was.
   const isMended =
@@ -40,8 +41,11 @@ function printResult(result: CheckResult, rebuild: boolean, output: Output, prog
     `${checked} of ${formatCounted(objects, "object")} read, ${formatBytes(checked_bytes)}; ${formatCounted(archives, "archive")}`,
   );
   for (const bad of bad_objects) output.line(`${bad.object} ${bad.problem}: ${endOf(bad)}`);
-  for (const { name, problem, state } of bad_references) {
-    output.line(`${name}: ${problem}; ${referenceEnds[state]}`);
+  for (const message of result.unread) output.line(`${message}; nothing in it was checked`);
+  for (const message of result.skipped) output.line(`${message}; skipped`);
+  for (const { name, problem, state, reason } of bad_references) {
+    const why = reason === null ? "" : `, because ${reason}`;
+    output.line(`${name}: ${problem}; ${referenceEnds[state]}${why}`);
   }
   if (forgotten.length > 0) {
     const end = rebuild ? "has a reference again" : "was removed or merged, or its reference was lost: --rebuild";
@@ -56,7 +60,7 @@ function printResult(result: CheckResult, rebuild: boolean, output: Output, prog
 const referenceEnds: Readonly<Record<BadReference["state"], string>> = {
   rebuilt: "made anew",
   rebuildable: "--rebuild makes it anew",
-  lost: "no copy of it is left",
+  lost: "lost",
   newer: "left as it is",
 };
 

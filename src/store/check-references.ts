@@ -6,13 +6,13 @@
  * number where another has its name. So a copy that is a reference which stands belongs to that one, whatever it is
  * called, and one that is none is somebody's though its name is taken: it is told, and made anew, with a number.
  */
-import { dirname } from "node:path";
-import { fromSystemError } from "../errors.ts";
+import { dirname, join } from "node:path";
+import { FoldError, fromSystemError } from "../errors.ts";
 import { Adding } from "./adding.ts";
 import type { Copies, Copy } from "./copies.ts";
 import type { Pause } from "./files.ts";
 import { type FoundReference, referencesInAll } from "./needed.ts";
-import { objectsOf, type Reference } from "./reference.ts";
+import { objectsOf, REFERENCE_ENDING, type Reference } from "./reference.ts";
 import type { Store } from "./store.ts";
 
 /** A reference that is not as it should be. */
@@ -21,7 +21,11 @@ export interface BadReference {
   readonly problem: string;
   /** `rebuilt`; `rebuildable`, if asked for; `lost`; or `newer`: of a version that this program does not know. */
   readonly state: "rebuilt" | "rebuildable" | "lost" | "newer";
+  /** Why it is lost; null for the others. */
+  readonly reason: string | null;
 }
+
+type Outcome = Pick<BadReference, "state" | "reason">;
 
 export interface ReferenceCheckResult {
   readonly bad_references: readonly BadReference[];
@@ -46,7 +50,8 @@ export async function checkReferences(
   const check = new ReferenceCheck(store, others, rebuild);
   // Those without a number first: the copies of both say the same name.
   const bad_references = damaged.sort((a, b) => (a.name < b.name ? -1 : 1)).map((bad) => check.mend(bad));
-  return { bad_references, forgotten: check.forgotten() };
+  const { names, failed } = check.forgotten();
+  return { bad_references: [...bad_references, ...failed], forgotten: names };
 }
 
 type Found = Pick<FoundReference, "name" | "file" | "problem" | "object">;
@@ -74,24 +79,31 @@ class ReferenceCheck {
   /** See to a reference that is damaged. */
   mend({ name, file, problem }: Found): BadReference {
     // What a newer version can read is not damaged, and no older copy takes its place.
-    if (problem !== null && problem.code !== "corrupt") return { name, problem: problem.message, state: "newer" };
+    const bad = { name, problem: problem?.message ?? "", reason: null };
+    if (problem !== null && problem.code !== "corrupt") return { ...bad, state: "newer" };
     const copy = this.takeCopy(name) ?? this.takeCopy(name.replace(/\.\d+$/, ""));
-    const state = copy === null ? "lost" : this.rebuild(copy.reference, file, true);
-    return { name, problem: problem?.message ?? "", state };
+    if (copy === null) return { ...bad, state: "lost", reason: "no copy of it with all its objects is left" };
+    return {
+      ...bad,
+      ...(this.rebuild(copy.reference, file, true) ?? { state: "lost", reason: "its objects are gone" }),
+    };
   }
 
-  /** Names of the archives of all other copies: those that they have now, or would have. */
-  forgotten(): string[] {
-    if (this.copies.size === 0) return [];
-    const taken = new Set(this.store.names());
+  /** Names of the archives of all other copies: those that they have now, or would have; and those of which it failed. */
+  forgotten(): { names: string[]; failed: BadReference[] } {
     const names: string[] = [];
+    const failed: BadReference[] = [];
+    const taken = new Set(this.copies.size === 0 ? [] : this.store.names());
     for (const { reference } of this.copies) {
       const name = freeName(reference.name, taken);
-      if (this.rebuild(reference, this.store.fileOf(name), false) === "lost") continue;
+      const file = join(this.store.archives, `${name}${REFERENCE_ENDING}`);
+      const outcome = this.rebuild(reference, file, false);
+      if (outcome === null) continue;
       taken.add(name);
-      names.push(name);
+      if (outcome.state === "lost") failed.push({ name, problem: "its reference is gone", ...outcome });
+      else names.push(name);
     }
-    return names.sort();
+    return { names: names.sort(), failed };
   }
 
   /** The newest copy with a name, which no other reference gets from now on. */
@@ -102,26 +114,47 @@ class ReferenceCheck {
     return copy;
   }
 
-  private rebuild(reference: Reference, file: string, mayReplace: boolean): BadReference["state"] {
-    if (!this.isToRebuild) return "rebuildable";
+  /** null where others were faster: its objects are deleted, or its name is taken. */
+  private rebuild(reference: Reference, file: string, mayReplace: boolean): Outcome | null {
+    if (!this.isToRebuild) return { state: "rebuildable", reason: null };
+    try {
+      return this.publish(reference, file, mayReplace) ? { state: "rebuilt", reason: null } : null;
+    } catch (error) {
+      return { state: "lost", reason: fromSystemError(error, "write the reference", file).message };
+    }
+  }
+
+  private publish(reference: Reference, file: string, mayReplace: boolean): boolean {
     const adding = new Adding(this.store.objects);
     try {
       return adding.whileKept(reference, () => {
         // Until now nobody needed its objects: a garbage collection may just have deleted them.
-        if (!this.isWhole(reference)) return "lost";
-        this.store.objects.files.makeFolder(dirname(file));
+        if (!this.isWhole(reference)) return false;
+        this.makeFolder(dirname(file));
         // Not over one that somebody has just added under that name.
-        return adding.publish(file, reference, mayReplace) ? "rebuilt" : "lost";
+        return adding.publish(file, reference, mayReplace);
       });
-    } catch (error) {
-      throw fromSystemError(error, "write the reference", file);
     } finally {
       adding.end();
     }
   }
 
+  private makeFolder(folder: string): void {
+    try {
+      this.store.objects.files.makeFolder(folder);
+    } catch (error) {
+      throw fromSystemError(error, "create the folder", folder);
+    }
+  }
+
   private isWhole(reference: Reference): boolean {
-    return [...objectsOf(reference).keys()].every((object) => this.store.objects.has(object));
+    try {
+      return [...objectsOf(reference).keys()].every((object) => this.store.objects.has(object));
+    } catch (error) {
+      // Which object cannot be read, and why, is told with the objects.
+      if (!(error instanceof FoldError)) throw error;
+      return false;
+    }
   }
 }
 

@@ -14,7 +14,7 @@ import { Copies, isReferenceStart } from "./copies.ts";
 import type { Pause } from "./files.ts";
 import { referencesInAll } from "./needed.ts";
 import { objectsOf } from "./reference.ts";
-import { type Found, findObjects, pausing, type Wanted } from "./repair-source.ts";
+import { expectSource, type Found, findObjects, pausing, type Wanted } from "./repair-source.ts";
 import type { Store } from "./store.ts";
 
 export interface CheckOptions {
@@ -45,6 +45,10 @@ export interface CheckResult extends ReferenceCheckResult {
   readonly checked_bytes: number;
   readonly archives: number;
   readonly bad_objects: readonly BadObject[];
+  /** Messages of the folders of objects that cannot be read, so that nothing in them was checked. */
+  readonly unread: readonly string[];
+  /** Messages of the folders to repair from that cannot be read. */
+  readonly skipped: readonly string[];
   /** Archives that cannot be read in full. */
   readonly broken: readonly string[];
 }
@@ -59,6 +63,8 @@ class Check {
   private readonly copies: Copies;
   /** Those that are bad: by the name of the object, the names of the archives. */
   private readonly badCopies = new Map<string, string[]>();
+  private readonly unread: string[] = [];
+  private readonly skipped: string[] = [];
   private objects = 0;
   private checked = 0;
   private bytes = 0;
@@ -71,8 +77,12 @@ class Check {
   }
 
   async run(): Promise<CheckResult> {
+    for (const path of this.options.repairFrom) expectSource(path);
     await this.readObjects();
-    for (const object of this.wanted().keys()) if (!this.store.objects.has(object)) this.lose(object, "missing");
+    for (const object of this.wanted().keys()) {
+      const problem = this.absenceOf(object);
+      if (problem !== null) this.lose(object, problem);
+    }
     const repaired = await this.repair();
     await this.mendCopies(repaired);
     const references = await checkReferences(this.store, this.copies, this.options);
@@ -85,7 +95,8 @@ class Check {
       this.lose(object, "damaged");
       this.store.objects.quarantine(object);
     };
-    for (const { object, modified_ms, size } of this.store.objects.list(onOther)) {
+    const onUnreadable = ({ message }: FoldError) => this.unread.push(message);
+    for (const { object, modified_ms, size } of this.store.objects.list({ onOther, onUnreadable })) {
       this.objects++;
       if (sample < 1 && Math.random() >= sample && this.checked > 0) continue;
       this.checked++;
@@ -139,7 +150,7 @@ class Check {
     const repaired = new Set<string>();
     const needed = new Map([...this.wanted()].filter(([object]) => this.bad.has(object)));
     for (const path of this.options.repairFrom) {
-      for (const found of findObjects(path, needed)) {
+      for (const found of findObjects(path, needed, ({ message }) => this.skipped.push(message))) {
         await this.options.pause();
         if (found === null || !(await this.replace(found))) continue;
         repaired.add(found.object);
@@ -153,8 +164,9 @@ class Check {
   private async mendCopies(repaired: Set<string>): Promise<void> {
     for (const { name, reference, bytes, object } of referencesInAll(this.store.places)) {
       await this.options.pause();
-      if (reference === null || (!this.bad.has(object) && this.isThere(object))) continue;
-      this.lose(object, "missing");
+      const problem = this.bad.get(object) ?? this.absenceOf(object);
+      if (reference === null || problem === null) continue;
+      this.lose(object, problem);
       this.badCopies.set(object, [...(this.badCopies.get(object) ?? []), name]);
       try {
         storeCopy(this.store.objects, bytes);
@@ -174,18 +186,28 @@ class Check {
       const stored = await adding.putStream(pausing(pieces, this.options.pause));
       adding.syncFolders();
       return stored.object === object;
+    } catch (error) {
+      // Where one cannot be written, others may be.
+      if (error instanceof FoldError && (error.code === "unreadable" || error.code === "read_only")) return false;
+      throw error;
     } finally {
       adding.end();
     }
   }
 
-  private isThere(object: string): boolean {
-    return this.store.objects.has(object);
+  /** What keeps an object from being there; null for nothing. */
+  private absenceOf(object: string): "missing" | "unreadable" | null {
+    try {
+      return this.store.objects.has(object) ? null : "missing";
+    } catch (error) {
+      if (!(error instanceof FoldError)) throw error;
+      return "unreadable";
+    }
   }
 
   /** Somebody may have added again what was damaged or missing; what cannot be read stays so. */
   private isReadable(object: string): boolean {
-    return this.bad.get(object) !== "unreadable" && this.isThere(object);
+    return this.bad.get(object) !== "unreadable" && this.absenceOf(object) === null;
   }
 
   private report(repaired: ReadonlySet<string>): Omit<CheckResult, keyof ReferenceCheckResult> {
@@ -206,7 +228,7 @@ class Check {
       if (problem === "missing" && names.length + copy_of.length === 0) return [];
       return [{ object, problem, repaired: repaired.has(object), archives: names.sort(), copy_of: copy_of.sort() }];
     });
-    const { objects, checked, bytes } = this;
-    return { objects, checked, checked_bytes: bytes, archives, bad_objects, broken: broken.sort() };
+    const { objects, checked, bytes, unread, skipped } = this;
+    return { objects, checked, checked_bytes: bytes, archives, bad_objects, unread, skipped, broken: broken.sort() };
   }
 }

@@ -36,6 +36,14 @@ export interface ListedObject {
   readonly modified_ms: number;
 }
 
+/** Called for what a listing meets besides objects. */
+export interface ListingHandlers {
+  /** For what is no file, and keeps an object from its place; else it is left out. */
+  readonly onOther?: (object: string) => void;
+  /** For a folder that cannot be read; else the listing ends with the error. */
+  readonly onUnreadable?: (error: FoldError) => void;
+}
+
 /** Content-addressed files in one folder. */
 export class ObjectStore {
   /** Operations on the disk; tests put others in. */
@@ -120,20 +128,25 @@ export class ObjectStore {
     if (hash.digest("hex") !== object) throw damaged(object);
   }
 
-  /**
-   * All objects, one folder in memory at a time. What is in the trash is left out.
-   *
-   * @param onOther called for what is no file, and keeps an object from its place
-   */
-  *list(onOther: (object: string) => void = () => {}): Generator<ListedObject> {
+  /** All objects, one folder in memory at a time. What is in the trash is left out. */
+  *list({ onOther, onUnreadable }: ListingHandlers = {}): Generator<ListedObject> {
     for (const folder of namesIn(this.folder)) {
       if (!FOLDER_NAME.test(folder)) continue;
-      for (const object of namesIn(join(this.folder, folder))) {
-        if (!OBJECT_NAME.test(object) || !object.startsWith(folder)) continue;
-        const stat = statOf(join(this.folder, folder, object));
-        if (stat?.isFile()) yield { object, size: stat.size, modified_ms: stat.mtimeMs };
-        else if (stat !== null) onOther(object);
+      try {
+        yield* this.listFolder(folder, onOther);
+      } catch (error) {
+        if (!(error instanceof FoldError) || onUnreadable === undefined) throw error;
+        onUnreadable(error);
       }
+    }
+  }
+
+  private *listFolder(folder: string, onOther?: (object: string) => void): Generator<ListedObject> {
+    for (const object of namesIn(join(this.folder, folder))) {
+      if (!OBJECT_NAME.test(object) || !object.startsWith(folder)) continue;
+      const stat = statOf(join(this.folder, folder, object));
+      if (stat?.isFile()) yield { object, size: stat.size, modified_ms: stat.mtimeMs };
+      else if (stat !== null) onOther?.(object);
     }
   }
 

@@ -24,12 +24,16 @@ export interface Found {
  * Look for objects in a file, or in all files below a folder: another store, archives as tar.zst files, unpacked ones,
  * or files that are what an object is.
  *
+ * @param onSkipped called for a folder that cannot be listed: another may still hold what is looked for
  * @returns what was found, and null behind each file, so that whoever looks can pause
- * @throws FoldError for a path that is not there, or a folder that cannot be listed
  */
-export function* findObjects(path: string, wanted: ReadonlyMap<string, Wanted>): Generator<Found | null> {
+export function* findObjects(
+  path: string,
+  wanted: ReadonlyMap<string, Wanted>,
+  onSkipped: (error: FoldError) => void,
+): Generator<Found | null> {
   const sizes = new Set([...wanted.values()].map(({ size }) => size));
-  for (const file of filesAt(path)) {
+  for (const file of filesAt(path, onSkipped)) {
     try {
       yield* framesIn(file, wanted, sizes);
       yield* wholeFile(file, wanted, sizes);
@@ -42,28 +46,32 @@ export function* findObjects(path: string, wanted: ReadonlyMap<string, Wanted>):
   }
 }
 
-function* filesAt(path: string): Generator<string> {
-  let isFolder: boolean;
+/** @throws FoldError for a path that is not there: before a long check, not behind it */
+export function expectSource(path: string): void {
   try {
-    isFolder = statSync(path).isDirectory();
+    statSync(path);
   } catch (error) {
     throw fromSystemError(error, "read the file", path);
   }
-  if (isFolder) yield* filesBelow(path);
-  else yield path;
+}
+
+function* filesAt(path: string, onSkipped: (error: FoldError) => void): Generator<string> {
+  if (leadsToFile(path)) yield path;
+  else yield* filesBelow(path, onSkipped);
 }
 
 /** Links to files are followed; those to folders may make a circle. */
-function* filesBelow(folder: string): Generator<string> {
+function* filesBelow(folder: string, onSkipped: (error: FoldError) => void): Generator<string> {
   let entries: Dirent[];
   try {
     entries = readdirSync(folder, { withFileTypes: true });
   } catch (error) {
-    throw fromSystemError(error, "list the folder", folder);
+    onSkipped(fromSystemError(error, "list the folder", folder));
+    return;
   }
   for (const entry of entries) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* filesBelow(path);
+    if (entry.isDirectory()) yield* filesBelow(path, onSkipped);
     else if (entry.isFile() || leadsToFile(path)) yield path;
   }
 }

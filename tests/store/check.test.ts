@@ -19,9 +19,10 @@ import { statsOf } from "../../src/store/stats.ts";
 import { Store } from "../../src/store/store.ts";
 import { foldErrorOf, foldText } from "../support/folds.ts";
 import { longerSample } from "../support/sample.ts";
-import { age, objectFiles } from "../support/stores.ts";
+import { age, objectFiles, treeOf } from "../support/stores.ts";
 import { archiveInOneFrame, entriesOf, tarOfArchive } from "../support/tars.ts";
 import { memoryFolder } from "../support/temporary.ts";
+import { asNobody } from "../support/users.ts";
 
 const folder = memoryFolder();
 const archive = join(folder, "log.tar.zst");
@@ -166,8 +167,12 @@ describe("repair", () => {
   test("from where nothing is", async () => {
     const { store, needed } = await filled();
     damage(store, needed[0], "remove");
-    const error = await foldErrorOf(() => check(store, { repairFrom: [join(folder, "nowhere")] }));
+    damage(store, needed[1], "flip");
+    const before = treeOf(store.objects.folder);
+    const error = await foldErrorOf(() => check(store, { repairFrom: [archive, join(folder, "nowhere")] }));
     expect(error.code).toBe("not_found");
+    // Told before anything is read.
+    expect(treeOf(store.objects.folder)).toEqual(before);
   });
 });
 
@@ -352,7 +357,7 @@ describe("what cannot be read is told, and the rest is checked", () => {
 test("an object that somebody else may read stays where it is, and its archives count as broken", async () => {
   const { store, needed } = await filled();
   chmodSync(store.objects.path(needed[0]), 0o000);
-  const { bad_objects, broken } = await asNobody(() => check(store));
+  const { bad_objects, broken } = await asNobody(folder, () => check(store));
   expect(bad_objects).toEqual([
     { object: needed[0], problem: "unreadable", repaired: false, archives: ["log"], copy_of: [] },
   ]);
@@ -360,18 +365,6 @@ test("an object that somebody else may read stays where it is, and its archives 
   chmodSync(store.objects.path(needed[0]), 0o444);
   await expectWhole(store);
 });
-
-/** Do something as a user who is not root. */
-async function asNobody<T>(act: () => Promise<T>): Promise<T> {
-  if (process.getuid?.() !== 0) return await act();
-  chmodSync(folder, 0o755);
-  process.seteuid?.(65534);
-  try {
-    return await act();
-  } finally {
-    process.seteuid?.(0);
-  }
-}
 
 test("a sample does not say that a reference is lost whose copy it did not read, and makes it anew", async () => {
   const { store } = await filled();
