@@ -38,6 +38,7 @@ export interface CollectOptions {
 }
 
 export interface Collected {
+  /** All that were looked at, those in the trash of others among them. */
   readonly objects: number;
   readonly deleted: number;
   readonly deleted_bytes: number;
@@ -79,8 +80,9 @@ export class Collection {
 
   *steps(): Generator<void> {
     if (this.options.isDry) {
-      yield* this.mark();
+      const kept = yield* this.mark();
       for (const { size } of this.candidates) count(this.deleted, size);
+      yield* this.countTrash(kept);
       return;
     }
     // No folder is made only to find that there is nothing in it.
@@ -117,18 +119,32 @@ export class Collection {
     for (const run of namesIn(store.trashFolder)) {
       const folder = join(store.trashFolder, run);
       if (folder === trash) continue;
-      for (const name of namesIn(folder)) yield this.move(join(folder, name), join(trash, name));
+      for (const name of namesIn(folder)) {
+        if (this.move(join(folder, name), join(trash, name)) && isObjectName(name)) this.seen++;
+        yield;
+      }
       // Not with all in it: the other collection may be alive, and put something there right now.
       this.removeEmpty(folder);
     }
     for (const token of namesIn(store.addingFolder)) {
       const folder = join(store.addingFolder, token);
-      if (!isAlive(folder)) yield this.move(folder, join(trash, token));
+      if (isAlive(folder)) continue;
+      this.move(folder, join(trash, token));
+      yield;
     }
   }
 
-  /** G1. */
-  private *mark(): Generator<void> {
+  /** Of a dry run: what would be taken over from others, whatever its age. */
+  private *countTrash(kept: ReadonlySet<string>): Generator<void> {
+    for (const { object, size } of this.store.listTrash()) {
+      yield;
+      this.seen++;
+      if (!kept.has(object)) count(this.deleted, size);
+    }
+  }
+
+  /** G1: what is needed. */
+  private *mark(): Generator<void, ReadonlySet<string>> {
     const kept = yield* this.neededNow();
     for (const listed of this.options.among ?? this.store.list()) {
       yield;
@@ -137,13 +153,15 @@ export class Collection {
       if (listed.modified_ms <= this.before_ms) this.candidates.push(listed);
       else count(this.young, listed.size);
     }
+    return kept;
   }
 
   /** G2. */
   private *takeOut(): Generator<void> {
     for (const { object, size } of this.candidates) {
       this.sizes.set(object, size);
-      yield this.move(this.store.path(object), join(this.trash, object));
+      this.move(this.store.path(object), join(this.trash, object));
+      yield;
     }
   }
 
@@ -192,8 +210,9 @@ export class Collection {
     if (whereThere(() => this.store.files.unlink(path))) count(this.deleted, size);
   }
 
-  private move(from: string, to: string): void {
-    whereThere(() => this.store.files.rename(from, to));
+  /** False where somebody else was faster. */
+  private move(from: string, to: string): boolean {
+    return whereThere(() => this.store.files.rename(from, to));
   }
 
   private removeEmpty(folder: string): void {

@@ -150,6 +150,16 @@ export class ObjectStore {
     }
   }
 
+  /** What collections have taken out that go on, or did not end. */
+  *listTrash(): Generator<ListedObject> {
+    for (const run of namesIn(this.trashFolder)) {
+      for (const object of namesIn(join(this.trashFolder, run))) {
+        const stat = OBJECT_NAME.test(object) ? statOf(join(this.trashFolder, run, object)) : null;
+        if (stat !== null) yield { object, size: stat.size, modified_ms: stat.mtimeMs };
+      }
+    }
+  }
+
   private stat(object: string): Stats | null {
     return this.inPlace(object, (path) => statSync(path));
   }

@@ -8,6 +8,7 @@ export interface StoreStats {
   /** Archives kept as objects, and those kept as whole files or folders. */
   readonly archives: number;
   readonly whole: number;
+  /** Those that a collection has taken out and not yet deleted among them. */
   readonly objects: number;
   readonly object_bytes: number;
   /** What the archives kept as objects would take as one file each. */
@@ -43,10 +44,12 @@ export function statsOf(store: Store): StoreStats {
   const all = { count: 0, bytes: 0 };
   const shared = { count: 0, bytes: 0 };
   const unneeded = { count: 0, bytes: 0 };
-  for (const { object, size } of store.objects.list()) {
-    count(all, size);
-    if ((users.get(object) ?? 0) > 1) count(shared, size);
-    if (!users.has(object) && !own.has(object)) count(unneeded, size);
+  for (const listing of [store.objects.list(), store.objects.listTrash()]) {
+    for (const { object, size } of listing) {
+      count(all, size);
+      if ((users.get(object) ?? 0) > 1) count(shared, size);
+      if (!users.has(object) && !own.has(object)) count(unneeded, size);
+    }
   }
   const wholes = store.wholes();
   const quarantined = namesIn(store.objects.quarantineFolder).length;
