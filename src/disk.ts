@@ -5,7 +5,7 @@
  * disk, and how a test makes one fail, each room decides for itself.
  */
 import { closeSync, fsync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, writeSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { fromSystemError } from "./errors.ts";
 
@@ -13,6 +13,9 @@ const fsyncAside = promisify(fsync);
 
 /** What systems say that do not let a folder be opened or synced; where they do, a refusal is a failure. */
 const NO_SYNC = ["EACCES", "EBADF", "EINVAL", "EISDIR", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EPERM"];
+
+/** No file system takes longer names of files and folders. */
+const MAX_NAME_BYTES = 255;
 
 /** Whether something is an error of the operating system with one of these codes. */
 export function hasCode(error: unknown, ...codes: string[]): boolean {
@@ -38,9 +41,14 @@ export function namesIn(folder: string): string[] {
   }
 }
 
-/** A path beside another, for what is not whole yet; no two are alike. */
+/**
+ * A path beside another, for what is not whole yet; no two are alike. It begins with the name of the other, unless that is
+ * so long that nothing can stand behind it.
+ */
 export function temporaryPath(path: string): string {
-  return `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const ending = `.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const isShort = Buffer.byteLength(basename(path)) + ending.length <= MAX_NAME_BYTES;
+  return isShort ? `${path}${ending}` : join(dirname(path), ending);
 }
 
 /** Write all bytes at the end of what was written: the system may take fewer at a time. */

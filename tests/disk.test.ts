@@ -48,6 +48,8 @@ test("names of what is not whole yet differ", () => {
   const paths = Array.from({ length: 100 }, () => temporaryPath("x"));
   expect(new Set(paths).size).toBe(100);
   expect(paths.every((path) => /^x\.\w+\.tmp$/.test(path))).toBe(true);
+  const long = temporaryPath(join("folder", "\u00e9".repeat(127)));
+  expect(long).toMatch(/^folder\/\.\w{8}\.tmp$/);
 });
 
 test("a code is that of the system's error, and of nothing else", () => {

@@ -217,17 +217,18 @@ export function hashFile(path: string): { sha256: string; size: number } {
  * A file that appears under its name when it is whole: for what leaves the store, and can be had from it again.
  *
  * @param mode permission bits of the finished file
+ * @param temporary where it is until then
  */
 export class OutputFile {
-  private readonly temporary: string;
   private file: number;
+  private isWhole = false;
 
   constructor(
     readonly path: string,
     private readonly files: Files,
-    private readonly mode = 0o644,
+    private readonly mode: number,
+    private readonly temporary: string,
   ) {
-    this.temporary = temporaryPath(path);
     this.file = files.create(this.temporary);
   }
 
@@ -239,11 +240,13 @@ export class OutputFile {
     const { file } = this;
     this.file = -1;
     this.files.close(file, this.temporary, this.mode);
-    this.files.rename(this.temporary, this.path);
+    if (this.temporary !== this.path) this.files.rename(this.temporary, this.path);
+    this.isWhole = true;
   }
 
-  /** Leave nothing behind: for every way out but `finish`. */
+  /** Leave nothing behind but a finished file: for every way out. */
   discard(): void {
+    if (this.isWhole) return;
     if (this.file >= 0) closeSync(this.file);
     this.file = -1;
     rmSync(this.temporary, { force: true });
@@ -254,6 +257,7 @@ export class OutputFile {
  * Write a file that appears under its name when it is whole; what fails leaves nothing.
  *
  * @param mode permission bits of the finished file
+ * @param temporary where it is until then: `path` itself in a folder that nobody looks into before it is whole
  * @throws FoldError for whatever the system says
  */
 export async function writeOutput(
@@ -261,10 +265,11 @@ export async function writeOutput(
   files: Files,
   write: (out: OutputFile) => Promise<void>,
   mode = 0o644,
+  temporary = temporaryPath(path),
 ): Promise<void> {
   let out: OutputFile | null = null;
   try {
-    out = new OutputFile(path, files, mode);
+    out = new OutputFile(path, files, mode, temporary);
     await write(out);
     out.finish();
   } catch (error) {

@@ -26,15 +26,20 @@ export async function restoreArchive(
   });
 }
 
-/** Write one file as it was added. */
+/**
+ * Write one file as it was added.
+ *
+ * @param temporary where it is until it is whole
+ */
 export async function restoreFile(
   { mode, object }: FileMember,
   path: string,
   objects: ObjectStore,
   pause: Pause,
+  temporary = temporaryPath(path),
 ): Promise<void> {
   const write = (out: OutputFile) => copyObject(object, out, objects, pause);
-  await writeOutput(path, objects.files, write, Number.parseInt(mode, 8));
+  await writeOutput(path, objects.files, write, Number.parseInt(mode, 8), temporary);
 }
 
 /**
@@ -57,8 +62,10 @@ export async function restoreFolder(
     }
     for (const member of members) {
       if (member.type !== "file") continue;
-      mkdirSync(dirname(join(temporary, member.path)), { recursive: true });
-      await restoreFile(member, join(temporary, member.path), objects, pause);
+      const place = join(temporary, member.path);
+      mkdirSync(dirname(place), { recursive: true });
+      // Under its own name, which may be so long that nothing can stand behind it.
+      await restoreFile(member, place, objects, pause, place);
     }
     for (const member of members) {
       if (member.type !== "link") continue;

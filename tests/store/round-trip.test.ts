@@ -122,6 +122,27 @@ test("any file, whatever is in it", async () => {
   }
 });
 
+test.each([242, 243, 255])("names of %d bytes, of a file, a folder, and a file in it", async (length) => {
+  const store = newStore();
+  const long = "n".repeat(length);
+  const place = join(folder, `long-${length}`);
+  mkdirSync(join(place, long), { recursive: true });
+  writeFileSync(join(place, long, long), "whale");
+  await store.add(place, "around");
+  await store.add(join(place, long), "folder");
+  await store.add(join(place, long, long), "file");
+  const back = join(folder, `long-back-${length}`);
+  await store.find("around").restore(back, breathe);
+  expect(treeOf(back)).toEqual(treeOf(place));
+  for (const name of ["folder", "file"]) {
+    rmSync(back, { recursive: true });
+    mkdirSync(back);
+    await store.find(name).restore(join(back, long), breathe);
+    expect(readdirSync(back)).toEqual([long]);
+  }
+  expect(readFileSync(join(back, long), "utf8")).toBe("whale");
+});
+
 describe("archives from before", () => {
   test("every form gives the same tar, the same members, the same manifest", async () => {
     const store = newStore();
