@@ -28,13 +28,15 @@ function refuseOddPaths(members: readonly Member[], path: string, hint: string):
 
 /** All that is below a folder, by paths with slashes; a folder before what is in it. */
 async function* membersBelow(folder: string, inside: string, adding: Adding, pause: Pause): AsyncGenerator<Member> {
-  let names: string[];
+  let names: Buffer[];
   try {
-    names = readdirSync(join(folder, inside)).sort();
+    names = readdirSync(join(folder, inside), { encoding: "buffer" });
   } catch (error) {
     throw fromSystemError(error, "list the folder", join(folder, inside));
   }
-  for (const name of names) {
+  const hint = "give it a name in UTF-8, or take it out of the folder";
+  const texts = names.map((name) => textOf(name, `in ${join(folder, inside)}, the name`, hint));
+  for (const name of texts.sort()) {
     const path = inside === "" ? name : `${inside}/${name}`;
     const member = await memberAt(join(folder, path), path, adding, pause);
     yield member;
@@ -46,7 +48,11 @@ async function memberAt(place: string, path: string, adding: Adding, pause: Paus
   let stat: Stats;
   try {
     stat = lstatSync(place);
-    if (stat.isSymbolicLink()) return { type: "link", path, target: readlinkSync(place) };
+    if (stat.isSymbolicLink()) {
+      const target = readlinkSync(place, { encoding: "buffer" });
+      const hint = "make it lead to a name in UTF-8, or take it out of the folder";
+      return { type: "link", path, target: textOf(target, `the target of the symbolic link ${place},`, hint) };
+    }
   } catch (error) {
     throw fromSystemError(error, "read the file", place);
   }
@@ -54,6 +60,21 @@ async function memberAt(place: string, path: string, adding: Adding, pause: Paus
   if (stat.isFile()) return await fileMember(place, path, adding, pause);
   const hint = "only files, folders and symbolic links can be added; take it out of the folder";
   throw new FoldError("usage", `${place} is a device, a pipe or a socket`, hint);
+}
+
+/**
+ * A name as the disk has it, as text: a reference is JSON and holds nothing else.
+ *
+ * @param what said of the name in errors
+ * @throws FoldError `usage` for a name that would come back as another one
+ */
+function textOf(name: Buffer, what: string, hint: string): string {
+  const text = name.toString("utf8");
+  if (name.equals(Buffer.from(text))) return text;
+  const shown = name
+    .toString("latin1")
+    .replace(/[^ -~]/g, (byte) => `\\x${Buffer.from(byte, "latin1").toString("hex")}`);
+  throw new FoldError("usage", `${what} ${shown} is no UTF-8 and cannot be kept`, hint);
 }
 
 async function fileMember(place: string, path: string, adding: Adding, pause: Pause): Promise<Member> {

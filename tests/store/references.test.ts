@@ -110,6 +110,28 @@ describe("folders that could not come back are not added", () => {
     expect(store.names()).not.toContain(name);
   });
 
+  // Latin-1, as old disks have it.
+  const latin = Buffer.concat([Buffer.from("caf"), Buffer.from([0xe9])]);
+
+  test("a name that is no UTF-8, which no JSON can hold", async () => {
+    const place = join(folder, "tree-name");
+    mkdirSync(join(place, "deep"), { recursive: true });
+    writeFileSync(Buffer.concat([Buffer.from(`${place}/deep/`), latin]), "whale");
+    const error = await foldErrorOf(() => store.add(place, "name"));
+    expect([error.code, error.exitCode]).toEqual(["usage", 2]);
+    expect(error.message).toBe(`in ${place}/deep, the name caf\\xe9 is no UTF-8 and cannot be kept`);
+  });
+
+  test("a link to a name that is no UTF-8: it would lead elsewhere", async () => {
+    const place = join(folder, "tree-target");
+    mkdirSync(place);
+    symlinkSync(latin, join(place, "link"));
+    const error = await foldErrorOf(() => store.add(place, "target"));
+    expect([error.code, error.exitCode]).toEqual(["usage", 2]);
+    expect(error.message).toContain("link, caf\\xe9 is no UTF-8");
+    expect(store.names()).not.toContain("target");
+  });
+
   test("a pipe", async () => {
     const place = join(folder, "tree-pipe");
     mkdirSync(place);
@@ -120,5 +142,6 @@ describe("folders that could not come back are not added", () => {
 });
 
 test("nothing outside of the store was touched", () => {
-  expect(readdirSync(folder).sort()).toEqual(["state", "tree-absolute", "tree-pipe", "tree-sideways", "tree-up"]);
+  const trees = ["absolute", "name", "pipe", "sideways", "target", "up"].map((name) => `tree-${name}`);
+  expect(readdirSync(folder).sort()).toEqual(["state", ...trees]);
 });

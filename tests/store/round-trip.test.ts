@@ -41,6 +41,7 @@ function makeTree(place: string): void {
   writeFileSync(join(place, "nothing"), "");
   writeFileSync(join(place, "closed/deep/run.sh"), "#!/bin/sh\n");
   writeFileSync(join(place, "a 'quoted' \"name\" \u00e9\u{1f433}"), "odd");
+  writeFileSync(join(place, "\ufeff\ufffd"), "odd, and UTF-8");
   writeFileSync(join(place, "-dash"), "dash");
   writeFileSync(join(place, "n".repeat(200)), "long");
   chmodSync(join(place, "closed/deep/run.sh"), 0o750);
