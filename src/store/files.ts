@@ -41,7 +41,7 @@ export type BeforeOperation = (operation: string, path: string) => void;
  * Every operation by which what is stored changes, and by which files leave the store.
  *
  * They are gathered here so that a test can fail, or end the process at, each one of them in turn. Folders that are
- * restored are made elsewhere and by restore.ts alone: of these nothing is lost that the store does not have.
+ * restored are made by output-folder.ts and restore.ts: of these nothing is lost that the store does not have.
  */
 export class Files {
   constructor(private readonly before: BeforeOperation = () => {}) {}

@@ -1,9 +1,9 @@
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { temporaryPath } from "../disk.ts";
-import { FoldError, fromSystemError } from "../errors.ts";
 import { type OutputFile, type Pause, writeOutput } from "./files.ts";
 import type { ObjectStore } from "./object-store.ts";
+import { writeFolder } from "./output-folder.ts";
 import type { FileMember, Frame, Member, Reference } from "./reference.ts";
 
 /** Write the tar.zst file of an archive: its frames side by side, byte for byte what was added. */
@@ -45,7 +45,6 @@ export async function restoreFile(
 /**
  * Write a folder as it was added: files, modes, symbolic links.
  *
- * All of it is made in a new folder beside the place, so nothing that is there already can lead anything elsewhere.
  * Links come last, and no path goes through one (reference.ts).
  */
 export async function restoreFolder(
@@ -54,9 +53,7 @@ export async function restoreFolder(
   objects: ObjectStore,
   pause: Pause,
 ): Promise<void> {
-  const temporary = temporaryPath(path);
-  try {
-    mkdirSync(temporary, { recursive: true });
+  await writeFolder(path, async (temporary) => {
     for (const member of members) {
       if (member.type === "folder") mkdirSync(join(temporary, member.path), { recursive: true });
     }
@@ -76,11 +73,7 @@ export async function restoreFolder(
     for (const member of members.toReversed()) {
       if (member.type === "folder") chmodSync(join(temporary, member.path), Number.parseInt(member.mode, 8));
     }
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { recursive: true, force: true });
-    throw error instanceof FoldError ? error : fromSystemError(error, "write the folder", path);
-  }
+  });
 }
 
 async function copyObject(object: string, out: OutputFile, objects: ObjectStore, pause: Pause): Promise<void> {

@@ -2,10 +2,14 @@ import { closeSync, openSync, readdirSync, readFileSync, statSync } from "node:f
 import { dirname, join } from "node:path";
 import { decodeManifest, MANIFEST, type Manifest, type MemberEntry, sha256 } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
+import { temporaryPath } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { type Files, type Pause, piecesOf, writeOutput } from "./files.ts";
+import { type Files, type OutputFile, type Pause, piecesOf, writeOutput } from "./files.ts";
+import { writeFolder } from "./output-folder.ts";
 import { packArchive } from "./pack.ts";
 import type { StoredArchive } from "./stored-archive.ts";
+
+const MODE = 0o644;
 
 /** An archive in one tar.zst file, from before there was a store or compressed by another program. */
 export class WholeArchive implements StoredArchive {
@@ -95,10 +99,13 @@ export class PlainFolder implements StoredArchive {
   }
 
   async restore(path: string, pause: Pause): Promise<void> {
-    for (const file of this.fileNames()) {
-      this.files.makePassingFolder(dirname(join(path, file)));
-      await copyFile(join(this.place, file), join(path, file), this.files, pause);
-    }
+    await writeFolder(path, async (temporary) => {
+      for (const file of this.fileNames()) {
+        const to = join(temporary, file);
+        this.files.makePassingFolder(dirname(to));
+        await copyFile(join(this.place, file), to, this.files, pause, to);
+      }
+    });
   }
 
   private fileNames(): string[] {
@@ -116,7 +123,14 @@ export class PlainFolder implements StoredArchive {
   }
 }
 
-async function copyFile(from: string, to: string, files: Files, pause: Pause): Promise<void> {
+/** @param temporary where the copy is until it is whole */
+async function copyFile(
+  from: string,
+  to: string,
+  files: Files,
+  pause: Pause,
+  temporary = temporaryPath(to),
+): Promise<void> {
   let file: number;
   try {
     file = openSync(from, "r");
@@ -124,12 +138,13 @@ async function copyFile(from: string, to: string, files: Files, pause: Pause): P
     throw fromSystemError(error, "read the file", from);
   }
   try {
-    await writeOutput(to, files, async (out) => {
+    const write = async (out: OutputFile) => {
       for (const piece of piecesOf(file, 0, Number.MAX_SAFE_INTEGER)) {
         out.write(piece);
         await pause();
       }
-    });
+    };
+    await writeOutput(to, files, write, MODE, temporary);
   } finally {
     closeSync(file);
   }

@@ -10,7 +10,7 @@ import { Store } from "../../src/store/store.ts";
 import { foldErrorOf, foldText } from "../support/folds.ts";
 import { longerSample } from "../support/sample.ts";
 import { mountSmallDisk, unmount } from "../support/small-disk.ts";
-import { age, failingStore, leftovers, objectFiles, writeLongArchive } from "../support/stores.ts";
+import { age, failingStore, leftovers, objectFiles, treeOf, writeLongArchive } from "../support/stores.ts";
 import { entriesOf, tarOfArchive } from "../support/tars.ts";
 import { memoryFolder } from "../support/temporary.ts";
 
@@ -231,4 +231,29 @@ test("no space left where an unpacked archive is made a file again: said, and no
     rmSync(out, { recursive: true });
   }
   expect(readdirSync(out)).toEqual(["plain.tar.zst"]);
+});
+
+test("an unpacked archive that cannot be copied in full leaves no half of it, and is copied by the next get", async () => {
+  const state = newState();
+  const plain = join(new Store(state).archives, "plain");
+  for (const entry of entriesOf(tarOfArchive(bytes))) {
+    mkdirSync(dirname(join(plain, entry.path)), { recursive: true });
+    writeFileSync(join(plain, entry.path), entry.bytes);
+  }
+  const out = join(folder, "copied");
+  mkdirSync(out);
+  for (let failing = 1; ; failing++) {
+    const { store, calls } = failingStore(state, failing, false, "ENOSPC");
+    const code = await store
+      .find("plain")
+      .restore(join(out, "plain"), breathe)
+      .then(
+        () => "done",
+        (error) => error.code,
+      );
+    if (calls() < failing) break;
+    expect([code, readdirSync(out)]).toEqual(["no_space", []]);
+  }
+  expect(readdirSync(out)).toEqual(["plain"]);
+  expect(treeOf(join(out, "plain"))).toEqual(treeOf(plain));
 });
