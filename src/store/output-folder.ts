@@ -1,5 +1,5 @@
-import { chmodSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { temporaryPath } from "../disk.ts";
 import { fromSystemError } from "../errors.ts";
 
@@ -16,15 +16,34 @@ const PRIVATE = 0o700;
  * @throws FoldError for whatever the system says
  */
 export async function writeFolder(path: string, fill: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = temporaryPath(path);
+  // Behind a slash at its end the temporary one would be inside of it.
+  const place = resolve(path);
+  const temporary = temporaryPath(place);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    mkdirSync(dirname(place), { recursive: true });
     mkdirSync(temporary, { mode: PRIVATE });
     await fill(temporary);
     chmodSync(temporary, 0o777 & ~process.umask());
-    renameSync(temporary, path);
+    renameSync(temporary, place);
   } catch (error) {
-    rmSync(temporary, { recursive: true, force: true });
+    removeUnfinished(temporary);
     throw fromSystemError(error, "write the folder", path);
+  }
+}
+
+function removeUnfinished(folder: string): void {
+  try {
+    openFolders(folder);
+    rmSync(folder, { recursive: true, force: true });
+  } catch {
+    // Why the folder could not be written is what counts.
+  }
+}
+
+/** Let all folders be emptied again: some may have got their modes already, and be read-only. */
+function openFolders(folder: string): void {
+  chmodSync(folder, PRIVATE);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) openFolders(join(folder, entry.name));
   }
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   chmodSync,
+  chownSync,
   cpSync,
   mkdirSync,
   readdirSync,
@@ -50,6 +51,20 @@ function makeTree(place: string): void {
   symlinkSync("../plain.txt", join(place, "closed/up"));
   symlinkSync("nowhere", join(place, "dangling"));
   chmodSync(join(place, "closed/deep"), 0o555);
+}
+
+/** Do something as a user whom read-only folders bind, as root they do not. A folder is given to that user. */
+async function asOrdinaryUser<T>(own: string, act: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0) return await act();
+  const nobody = 65534;
+  chmodSync(folder, 0o755);
+  chownSync(own, nobody, nobody);
+  process.seteuid?.(nobody);
+  try {
+    return await act();
+  } finally {
+    process.seteuid?.(0);
+  }
 }
 
 test("an archive of fold's own: its frames are objects, and its file comes back", async () => {
@@ -102,6 +117,30 @@ test("a folder: files, modes, links, empty ones, odd names", async () => {
   expect(reference.kind).toBe("folder");
   await store.find("tree").restore(join(folder, "tree-back"), breathe);
   expect(treeOf(join(folder, "tree-back"))).toEqual(treeOf(place));
+});
+
+test("a folder, to a path with a slash at its end", async () => {
+  const store = newStore();
+  const place = join(folder, "tree-slash");
+  makeTree(place);
+  await store.add(place, "tree");
+  const out = join(folder, "slash");
+  mkdirSync(out);
+  await store.find("tree").restore(`${out}/above/back/`, breathe);
+  expect(treeOf(join(out, "above/back"))).toEqual(treeOf(place));
+  expect([readdirSync(out), readdirSync(join(out, "above"))]).toEqual([["above"], ["back"]]);
+});
+
+test("a folder with read-only ones in it that finds its place taken leaves nothing, and says why", async () => {
+  const store = newStore();
+  const place = join(folder, "tree-taken");
+  makeTree(place);
+  await store.add(place, "tree");
+  const out = join(folder, "taken");
+  mkdirSync(join(out, "back/mine"), { recursive: true });
+  const error = await asOrdinaryUser(out, () => foldErrorOf(() => store.find("tree").restore(`${out}/back`, breathe)));
+  expect([error.code, error.message]).toEqual(["failed", expect.stringContaining("ENOTEMPTY")]);
+  expect(readdirSync(out)).toEqual(["back"]);
 });
 
 test("any file, whatever is in it", async () => {
