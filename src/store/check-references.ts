@@ -10,9 +10,10 @@ import { dirname, join } from "node:path";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { Adding } from "./adding.ts";
 import type { Copies, Copy } from "./copies.ts";
-import type { Pause } from "./files.ts";
+import { type Pause, statOf } from "./files.ts";
 import { type FoundReference, referencesInAll } from "./needed.ts";
-import { objectsOf, REFERENCE_ENDING, type Reference } from "./reference.ts";
+import type { ObjectStore } from "./object-store.ts";
+import { damaged, objectsOf, REFERENCE_ENDING, type Reference } from "./reference.ts";
 import type { Store } from "./store.ts";
 
 /** A reference that is not as it should be. */
@@ -36,14 +37,19 @@ export interface ReferenceCheckResult {
   readonly forgotten: readonly string[];
 }
 
-/** Check all references, and with `rebuild` make those anew that are damaged or gone. */
+/**
+ * Check all references, and with `rebuild` make those anew that are damaged or gone.
+ *
+ * @param bad the objects that are told already: their sizes say nothing of a reference
+ */
 export async function checkReferences(
   store: Store,
   copies: Copies,
+  bad: ReadonlyMap<string, unknown>,
   options: { readonly sample: number; readonly rebuild: boolean; readonly pause: Pause },
 ): Promise<ReferenceCheckResult> {
   const { sample, rebuild, pause } = options;
-  const found = references(store);
+  const found = references(store, bad);
   const damaged = found.filter(({ problem }) => problem !== null);
   if (sample < 1 && (damaged.length > 0 || rebuild)) await copies.readRest(pause);
   const others = copies.without(new Set(found.map(({ object }) => object)));
@@ -57,12 +63,20 @@ export async function checkReferences(
 type Found = Pick<FoundReference, "name" | "file" | "problem" | "object">;
 
 /** All references that stand. Jobs take them out of archives/ and give them back, so archives/ comes last, too. */
-function references({ places }: Store): Found[] {
+function references({ places, objects }: Store, bad: ReadonlyMap<string, unknown>): Found[] {
   const all = new Map<string, Found>();
-  for (const { name, file, problem, object } of referencesInAll([...places, places[0]])) {
-    all.set(file, { name, file, problem, object });
+  for (const { name, file, problem, object, reference } of referencesInAll([...places, places[0]])) {
+    const lies = reference !== null && isAboutOthers(reference, objects, bad);
+    all.set(file, { name, file, object, problem: lies ? damaged(file, "its objects have other sizes") : problem });
   }
   return [...all.values()];
+}
+
+/** Whether a reference says of a sound object that it has another size. */
+function isAboutOthers(reference: Reference, objects: ObjectStore, bad: ReadonlyMap<string, unknown>): boolean {
+  return [...objectsOf(reference)].some(
+    ([object, size]) => !bad.has(object) && (statOf(objects.path(object))?.size ?? size) !== size,
+  );
 }
 
 class ReferenceCheck {
@@ -149,7 +163,8 @@ class ReferenceCheck {
 
   private isWhole(reference: Reference): boolean {
     try {
-      return [...objectsOf(reference).keys()].every((object) => this.store.objects.has(object));
+      const { objects } = this.store;
+      return [...objectsOf(reference)].every(([object, size]) => objects.has(object) && objects.size(object) === size);
     } catch (error) {
       // Which object cannot be read, and why, is told with the objects.
       if (!(error instanceof FoldError)) throw error;

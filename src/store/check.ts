@@ -85,7 +85,7 @@ class Check {
     }
     const repaired = await this.repair();
     await this.mendCopies(repaired);
-    const references = await checkReferences(this.store, this.copies, this.options);
+    const references = await checkReferences(this.store, this.copies, this.bad, this.options);
     return { ...this.report(repaired), ...references };
   }
 

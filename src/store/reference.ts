@@ -170,7 +170,10 @@ function problemOf(reference: Reference): string | null {
     if (!isFrame || !frame.lengths.every(isCount)) return "it does not say what stands between the members";
     if (frame.lengths.length !== members.length + 1) return "its members and what stands between them do not fit";
     if (members.some(({ type }) => type !== "file")) return "it holds something else than files";
-  } else if (frame !== null) return "only archives have something between their members";
+  } else {
+    if (frame !== null) return "only archives have something between their members";
+    if (!members.every(isKeptAsItIs)) return "an object is said to hold something else than itself";
+  }
   return problemOfPaths(members);
 }
 
@@ -183,15 +186,20 @@ function isMember(member: Member): boolean {
   return type === "file" && isCount(size) && isHash(sha256) && isHash(object) && isCount(stored);
 }
 
+function isKeptAsItIs(member: Member): boolean {
+  return member.type !== "file" || (member.object === member.sha256 && member.stored === member.size);
+}
+
 function sealOf(reference: Omit<Reference, "sha256">): string {
   return new Bun.CryptoHasher("sha256").update(JSON.stringify(reference)).digest("hex");
 }
 
-function sum(numbers: readonly number[]): number {
+/** What numbers add up to. */
+export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
-function damaged(file: string, problem: string, cause?: unknown): FoldError {
+export function damaged(file: string, problem: string, cause?: unknown): FoldError {
   const hint = "get a copy of it, or `fold store rm` it and add the archive again";
   return new FoldError("corrupt", `the reference ${file} is damaged: ${problem}`, hint, cause);
 }

@@ -1,12 +1,17 @@
 import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { temporaryPath } from "../disk.ts";
+import { FoldError } from "../errors.ts";
 import { type OutputFile, type Pause, writeOutput } from "./files.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { writeFolder } from "./output-folder.ts";
-import type { FileMember, Frame, Member, Reference } from "./reference.ts";
+import { type FileMember, type Frame, type Member, type Reference, sum } from "./reference.ts";
 
-/** Write the tar.zst file of an archive: its frames side by side, byte for byte what was added. */
+/**
+ * Write the tar.zst file of an archive: its frames side by side, byte for byte what was added.
+ *
+ * @throws FoldError `corrupt` for objects of other sizes than the reference says
+ */
 export async function restoreArchive(
   { members }: Reference,
   frame: Frame,
@@ -15,13 +20,14 @@ export async function restoreArchive(
   pause: Pause,
 ): Promise<void> {
   await writeOutput(path, objects.files, async (out) => {
+    checkSize(objects, frame.object, sum(frame.lengths));
     const around = objects.get(frame.object);
     let at = 0;
     for (const [number, length] of frame.lengths.entries()) {
       out.write(around.subarray(at, at + length));
       at += length;
       const member = members[number];
-      if (member?.type === "file") await copyObject(member.object, out, objects, pause);
+      if (member?.type === "file") await copyObject(member, out, objects, pause);
     }
   });
 }
@@ -30,16 +36,17 @@ export async function restoreArchive(
  * Write one file as it was added.
  *
  * @param temporary where it is until it is whole
+ * @throws FoldError `corrupt` for an object of another size than the reference says
  */
 export async function restoreFile(
-  { mode, object }: FileMember,
+  member: FileMember,
   path: string,
   objects: ObjectStore,
   pause: Pause,
   temporary = temporaryPath(path),
 ): Promise<void> {
-  const write = (out: OutputFile) => copyObject(object, out, objects, pause);
-  await writeOutput(path, objects.files, write, Number.parseInt(mode, 8), temporary);
+  const write = (out: OutputFile) => copyObject(member, out, objects, pause);
+  await writeOutput(path, objects.files, write, Number.parseInt(member.mode, 8), temporary);
 }
 
 /**
@@ -76,9 +83,23 @@ export async function restoreFolder(
   });
 }
 
-async function copyObject(object: string, out: OutputFile, objects: ObjectStore, pause: Pause): Promise<void> {
+async function copyObject(
+  { object, stored }: FileMember,
+  out: OutputFile,
+  objects: ObjectStore,
+  pause: Pause,
+): Promise<void> {
+  checkSize(objects, object, stored);
   for (const piece of objects.open(object)) {
     out.write(piece);
     await pause();
   }
+}
+
+/** An object that is what its name says may still be another than the reference is about. */
+function checkSize(objects: ObjectStore, object: string, expected: number): void {
+  const size = objects.size(object);
+  if (size === expected) return;
+  const problem = `object ${object} has ${size} bytes, and the reference says ${expected}`;
+  throw new FoldError("corrupt", problem, "the reference is damaged: get a copy of it, or add the archive again");
 }

@@ -1,9 +1,10 @@
 // A reference may come from anywhere. One that lies is refused before anything is written.
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { sha256 } from "../../src/archive/manifest.ts";
 import { Adding } from "../../src/store/adding.ts";
+import { checkStore } from "../../src/store/check.ts";
 import { breathe } from "../../src/store/files.ts";
 import { encodeReference, type Reference, sealReference } from "../../src/store/reference.ts";
 import { statsOf } from "../../src/store/stats.ts";
@@ -18,6 +19,7 @@ const object = sha256(whale);
 const store = new Store(join(folder, "state"));
 const adding = new Adding(store.objects);
 adding.put(whale);
+const { object: other } = adding.put(new TextEncoder().encode("other"));
 adding.settleNow();
 adding.end();
 mkdirSync(store.archives, { recursive: true });
@@ -25,6 +27,8 @@ mkdirSync(store.archives, { recursive: true });
 const file = { type: "file", path: "x", mode: "0644", size: 5, sha256: object, object, stored: 5 } as const;
 const link = { type: "link", path: "l", target: "x" } as const;
 const base = { fold_archive: 1, name: "lie", kind: "folder", members: [file], frame: null } as const;
+
+const wholeCheck = { sample: 1, repairFrom: [], rebuild: false, pause: breathe };
 
 let count = 0;
 /** Put a reference with a right hash of its own onto the shelf. */
@@ -91,6 +95,32 @@ describe("lying references", () => {
     expect((await foldErrorOf(() => store.find(large).readMember("x"))).code).toBe("corrupt");
     const archive = plant({ kind: "archive", members: [{ ...file, size: 2 ** 40 }], frame });
     expect((await foldErrorOf(() => store.find(archive).readMember("x"))).code).toBe("corrupt");
+  });
+
+  const otherSizes: Record<string, object> = {
+    "a file": { kind: "file", members: [{ ...file, size: 6, stored: 6 }] },
+    "a file in a folder": { members: [{ ...file, size: 4, stored: 4 }] },
+    "a member": { kind: "archive", members: [{ ...file, stored: 4 }], frame: { ...frame, object: other } },
+    "less between the members": { kind: "archive", frame: { ...frame, lengths: [1, 3] } },
+    "more between the members": { kind: "archive", frame: { ...frame, lengths: [1, 5] } },
+  };
+  test.each(Object.entries(otherSizes))("%s of another size than its object is not written", async (_, changes) => {
+    const name = plant(changes);
+    const out = join(folder, "state/out");
+    mkdirSync(out);
+    const error = await foldErrorOf(() => store.find(name).restore(join(out, name), breathe));
+    expect([error.code, error.message]).toEqual(["corrupt", expect.stringContaining(object)]);
+    expect(readdirSync(out)).toEqual([]);
+    rmdirSync(out);
+    const { bad_references, bad_objects } = await checkStore(store, wholeCheck);
+    const told = bad_references.map((bad) => [bad.name, bad.state, bad.problem.includes("other sizes")]);
+    expect(told).toContainEqual([name, "lost", true]);
+    expect(bad_objects).toEqual([]);
+  });
+
+  test("a file that is claimed to be more than its object holds", async () => {
+    const name = plant({ members: [{ ...file, size: 6 }] });
+    expect((await foldErrorOf(() => store.find(name))).code).toBe("corrupt");
   });
 
   test("an object that another is claimed to be", async () => {
