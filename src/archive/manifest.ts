@@ -122,8 +122,17 @@ function checkManifest(manifest: Manifest, file: string): void {
   const problem = firstProblem(manifest);
   if (problem !== null) throw damaged(file, problem);
   parseLineage(manifest.lineage);
-  const { content_sha256, ...rest } = manifest;
-  if (sealManifest(rest).content_sha256 !== content_sha256) throw damaged(file, "its content_sha256 does not fit");
+  if (!isSealed(manifest, file)) throw damaged(file, "its content_sha256 does not fit");
+}
+
+function isSealed({ content_sha256, ...rest }: Manifest, file: string): boolean {
+  try {
+    return sealManifest(rest).content_sha256 === content_sha256;
+  } catch (cause) {
+    // JSON is read however deep it goes, but not written.
+    if (!(cause instanceof RangeError)) throw cause;
+    throw damaged(file, "it is nested too deeply", cause);
+  }
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;

@@ -100,8 +100,7 @@ export function decodeReference(bytes: Uint8Array, file: string): Reference {
     const known = `this program knows up to ${REFERENCE_VERSION}`;
     throw new FoldError("failed", `${file} has version ${reference.fold_archive}, and ${known}`, "get a newer fold");
   }
-  const { sha256, ...rest } = reference;
-  if (sealOf(rest) !== sha256) throw damaged(file, "it does not match its own hash");
+  if (!isSealed(reference, file)) throw damaged(file, "it does not match its own hash");
   const problem = problemOf(reference);
   if (problem !== null) throw damaged(file, problem);
   return reference;
@@ -192,6 +191,16 @@ function isKeptAsItIs(member: Member): boolean {
 
 function sealOf(reference: Omit<Reference, "sha256">): string {
   return new Bun.CryptoHasher("sha256").update(JSON.stringify(reference)).digest("hex");
+}
+
+function isSealed({ sha256, ...rest }: Reference, file: string): boolean {
+  try {
+    return sealOf(rest) === sha256;
+  } catch (cause) {
+    // JSON is read however deep it goes, but not written.
+    if (!(cause instanceof RangeError)) throw cause;
+    throw damaged(file, "it is nested too deeply", cause);
+  }
 }
 
 /** What numbers add up to. */

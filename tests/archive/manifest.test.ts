@@ -110,3 +110,10 @@ test.each(pathsOf(whole).map((path) => [path.join(".") || "all of it", path] as 
     }
   },
 );
+
+test("a manifest that is nested so deeply that it cannot be hashed is corrupt", async () => {
+  const deep = `"more":${"[".repeat(200_000)}${"]".repeat(200_000)}`;
+  const bytes = new TextEncoder().encode(JSON.stringify(whole).replace("{", `{${deep},`));
+  const error = await foldErrorOf(() => decodeManifest(bytes, "book"));
+  expect([error.code, error.message]).toEqual(["corrupt", "the manifest of book is damaged: it is nested too deeply"]);
+});

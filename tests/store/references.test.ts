@@ -129,6 +129,21 @@ describe("lying references", () => {
   });
 });
 
+test("a reference that is nested so deeply that it cannot be hashed is damaged, and named", async () => {
+  const place = new Store(join(folder, "state/deep"));
+  mkdirSync(place.archives, { recursive: true });
+  const file = place.fileOf("deep");
+  writeFileSync(file, `{"fold_archive":1,"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`);
+  const problem = `the reference ${file} is damaged: it is nested too deeply`;
+  expect(place.names()).toEqual(["deep"]);
+  expect(statsOf(place).damaged_references).toBe(1);
+  expect((await checkStore(place, wholeCheck)).bad_references).toEqual([{ name: "deep", problem, state: "lost" }]);
+  for (const act of [() => place.find("deep"), () => place.collect({ grace_ms: 0, isDry: true })]) {
+    const error = await foldErrorOf(act);
+    expect([error.code, error.message]).toEqual(["corrupt", problem]);
+  }
+});
+
 describe("folders that could not come back are not added", () => {
   const links: Record<string, string> = { up: "../../etc", absolute: "/etc/passwd", sideways: "a/../../b" };
   test.each(Object.entries(links))("a link %s", async (name, target) => {
