@@ -13,11 +13,18 @@ export async function addFile(path: string, name: string, adding: Adding, pause:
 }
 
 /** Store a folder: its files, folders and symbolic links, in the order of their paths. */
-export async function addFolder(path: string, name: string, adding: Adding, pause: Pause): Promise<Reference> {
+export async function addFolder(
+  path: string,
+  stat: Stats,
+  name: string,
+  adding: Adding,
+  pause: Pause,
+): Promise<Reference> {
   const members: Member[] = [];
   for await (const member of membersBelow(path, "", adding, pause)) members.push(member);
   refuseOddPaths(members, path, "take it out of the folder, or replace it");
-  return sealReference({ fold_archive: REFERENCE_VERSION, name, kind: "folder", members, frame: null });
+  const version = { fold_archive: REFERENCE_VERSION, name, kind: "folder" } as const;
+  return sealReference({ ...version, members, frame: null, mode: modeOf(stat) });
 }
 
 /** What no reader would take from a reference is not put into one: nobody could read it, nor collect garbage beside it. */
@@ -104,6 +111,7 @@ async function* pausing(file: number, place: string, pause: Pause): AsyncGenerat
   }
 }
 
+/** Permission bits; what lets a program run as somebody else, and the like, is not kept: a get gives that to nobody. */
 function modeOf(stat: Stats): string {
   return (stat.mode & 0o777).toString(8).padStart(4, "0");
 }

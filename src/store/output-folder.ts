@@ -13,9 +13,14 @@ const PRIVATE = 0o700;
  * fails leaves nothing but folders above it.
  *
  * @param fill makes what is in it, below the path that it is given
+ * @param mode permission bits of the finished folder
  * @throws FoldError for whatever the system says
  */
-export async function writeFolder(path: string, fill: (temporary: string) => Promise<void>): Promise<void> {
+export async function writeFolder(
+  path: string,
+  fill: (temporary: string) => Promise<void>,
+  mode = 0o777 & ~process.umask(),
+): Promise<void> {
   // Behind a slash at its end the temporary one would be inside of it.
   const place = resolve(path);
   const temporary = temporaryPath(place);
@@ -23,7 +28,7 @@ export async function writeFolder(path: string, fill: (temporary: string) => Pro
     mkdirSync(dirname(place), { recursive: true });
     mkdirSync(temporary, { mode: PRIVATE });
     await fill(temporary);
-    chmodSync(temporary, 0o777 & ~process.umask());
+    chmodSync(temporary, mode);
     renameSync(temporary, place);
   } catch (error) {
     removeUnfinished(temporary);

@@ -53,6 +53,8 @@ export interface Reference {
   readonly members: readonly Member[];
   /** null for all but archives. */
   readonly frame: Frame | null;
+  /** Permission bits of a folder itself; references from before they were kept have none. */
+  readonly mode?: string;
   /** SHA-256 of the reference without this field, as JSON without white space. */
   readonly sha256: string;
 }
@@ -75,6 +77,13 @@ export function restoredSize({ kind, members, frame }: Reference): number {
 /** Complete a reference with its own hash. */
 export function sealReference(reference: Omit<Reference, "sha256">): Reference {
   return { ...reference, sha256: sealOf(reference) };
+}
+
+/** Whether two references are the same, or differ in no more than that one is from before modes of folders were kept. */
+export function isSame(known: Reference, added: Reference): boolean {
+  if (known.sha256 === added.sha256) return true;
+  const { sha256: _, mode: _mode, ...rest } = added;
+  return known.sha256 === sealOf(rest);
 }
 
 /** The bytes of a reference's file. */
@@ -160,9 +169,10 @@ const isHash = (value: unknown): value is string => typeof value === "string" &&
 const isMode = (value: unknown): value is string => typeof value === "string" && /^0[0-7]{3}$/.test(value);
 
 function problemOf(reference: Reference): string | null {
-  const { name, kind, members, frame } = reference;
+  const { name, kind, members, frame, mode } = reference;
   if (typeof name !== "string" || !["archive", "folder", "file"].includes(kind)) return "it has no name or no kind";
   if (!Array.isArray(members) || !members.every(isMember)) return "its list of members is incomplete";
+  if (mode !== undefined && !(kind === "folder" && isMode(mode))) return "it has a mode that is none of a folder";
   if (kind === "file" && (members.length !== 1 || members[0].type !== "file")) return "it holds no file";
   if (kind === "archive") {
     const isFrame = isHash(frame?.object) && isHash(frame?.tar_sha256) && Array.isArray(frame?.lengths);

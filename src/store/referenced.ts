@@ -63,7 +63,7 @@ export class ReferencedArchive implements StoredArchive {
     const { kind, members, frame } = this.reference;
     if (frame !== null) await restoreArchive(this.reference, frame, path, this.objects, pause);
     else if (kind === "file") await restoreFile(members[0] as FileMember, path, this.objects, pause);
-    else await restoreFolder(members, path, this.objects, pause);
+    else await restoreFolder(this.reference, path, this.objects, pause);
   }
 
   /** A file that was stored as it is may be a tar.zst that somebody has compressed again. */

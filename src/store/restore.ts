@@ -5,7 +5,7 @@ import { FoldError } from "../errors.ts";
 import { type OutputFile, type Pause, writeOutput } from "./files.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { writeFolder } from "./output-folder.ts";
-import { type FileMember, type Frame, type Member, type Reference, sum } from "./reference.ts";
+import { type FileMember, type Frame, type Reference, sum } from "./reference.ts";
 
 /**
  * Write the tar.zst file of an archive: its frames side by side, byte for byte what was added.
@@ -50,17 +50,17 @@ export async function restoreFile(
 }
 
 /**
- * Write a folder as it was added: files, modes, symbolic links.
+ * Write a folder as it was added: files, modes, symbolic links; from before its own mode was kept, with that of a new one.
  *
  * Links come last, and no path goes through one (reference.ts).
  */
 export async function restoreFolder(
-  members: readonly Member[],
+  { members, mode }: Reference,
   path: string,
   objects: ObjectStore,
   pause: Pause,
 ): Promise<void> {
-  await writeFolder(path, async (temporary) => {
+  const fill = async (temporary: string) => {
     for (const member of members) {
       if (member.type === "folder") mkdirSync(join(temporary, member.path), { recursive: true });
     }
@@ -80,7 +80,8 @@ export async function restoreFolder(
     for (const member of members.toReversed()) {
       if (member.type === "folder") chmodSync(join(temporary, member.path), Number.parseInt(member.mode, 8));
     }
-  });
+  };
+  await writeFolder(path, fill, mode === undefined ? undefined : Number.parseInt(mode, 8));
 }
 
 async function copyObject(

@@ -11,7 +11,7 @@ import { breathe, Files, isLink, type Pause, statOf } from "./files.ts";
 import { checkName, checkNewName, placesOf, WORK_ENDING } from "./layout.ts";
 import { followed, type ReferencePlace, referencesIn } from "./needed.ts";
 import { ObjectStore } from "./object-store.ts";
-import { encodeReference, REFERENCE_ENDING, type Reference, readReference } from "./reference.ts";
+import { encodeReference, isSame, REFERENCE_ENDING, type Reference, readReference } from "./reference.ts";
 import { ReferencedArchive } from "./referenced.ts";
 import { type StoredArchive, WHOLE_ENDING } from "./stored-archive.ts";
 import { PlainFolder, WholeArchive } from "./whole.ts";
@@ -110,17 +110,20 @@ export class Store {
       const hint = "give another name with --name";
       throw new FoldError("usage", `${file} belongs to the archive that is unpacked there`, hint);
     }
+    let standing: Reference | null = null;
     let isNew = false;
     const publishThere = (publish: Publish, reference: Reference) => {
       // Another add of that name may come in between, and a removal behind it.
-      for (let look = 1; !isNew && !this.stands(reference, file); look++) {
+      for (let look = 1; !isNew; look++) {
+        standing = this.standing(reference, file);
+        if (standing !== null) return;
         if (look > MAX_LOOKS) throw new FoldError("failed", `${file} comes and goes`, "try again when it is at rest");
         this.makeFolder(dirname(file));
         isNew = publish(file, false);
       }
     };
     const { reference, written } = await this.addTo(path, name, publishThere, pause);
-    if (!isNew) storeCopy(this.objects, encodeReference(reference));
+    if (standing !== null) storeCopy(this.objects, encodeReference(standing));
     const sizes = [...written.values()];
     return { reference, isNew, new_objects: sizes.length, new_bytes: sizes.reduce((sum, size) => sum + size, 0) };
   }
@@ -157,7 +160,7 @@ export class Store {
     } catch (error) {
       throw fromSystemError(error, "read the file", path);
     }
-    if (stat.isDirectory()) return await addFolder(path, name, adding, pause);
+    if (stat.isDirectory()) return await addFolder(path, stat, name, adding, pause);
     if (!stat.isFile()) throw new FoldError("usage", `${path} is no file and no folder`, "give one or the other");
     return (await addArchive(path, name, adding, pause)) ?? (await addFile(path, name, adding, pause));
   }
@@ -204,15 +207,17 @@ export class Store {
     }
   }
 
-  private stands(reference: Reference, file: string): boolean {
+  /** The reference that stands for the same already; null where none does. */
+  private standing(reference: Reference, file: string): Reference | null {
     const { name } = reference;
     if (leadsNowhere(file)) {
       throw new FoldError("usage", `${file} is a link to nothing`, `\`fold store rm ${name}\` removes it`);
     }
     const stat = statOf(file);
-    if (stat === null) return false;
+    if (stat === null) return null;
     if (!stat.isFile()) throw new FoldError("usage", `${file} is no file`, "give another name with --name");
-    if (readReference(file).sha256 === reference.sha256) return true;
+    const known = readReference(file);
+    if (isSame(known, reference)) return known;
     const hint = "remove it first with `fold store rm`, or give another name with --name";
     throw new FoldError("usage", `another archive is called ${name}`, hint);
   }

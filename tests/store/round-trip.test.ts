@@ -15,6 +15,7 @@ import {
 import { join } from "node:path";
 import { sha256 } from "../../src/archive/manifest.ts";
 import { breathe } from "../../src/store/files.ts";
+import { encodeReference, sealReference } from "../../src/store/reference.ts";
 import { Store } from "../../src/store/store.ts";
 import { foldErrorOf, foldText, memberNames } from "../support/folds.ts";
 import { longerSample } from "../support/sample.ts";
@@ -117,6 +118,45 @@ test("a folder: files, modes, links, empty ones, odd names", async () => {
   expect(reference.kind).toBe("folder");
   await store.find("tree").restore(join(folder, "tree-back"), breathe);
   expect(treeOf(join(folder, "tree-back"))).toEqual(treeOf(place));
+});
+
+describe("the mode of a folder itself", () => {
+  test.each(["700", "755", "775", "550"])("%s comes back", async (octal) => {
+    const mode = Number.parseInt(octal, 8);
+    const store = newStore();
+    const place = join(folder, `tree-${mode}`);
+    makeTree(place);
+    chmodSync(place, mode);
+    await store.add(place, "tree");
+    await store.find("tree").restore(`${place}-back`, breathe);
+    expect(statSync(`${place}-back`).mode & 0o7777).toBe(mode);
+    expect(treeOf(`${place}-back`)).toEqual(treeOf(place));
+  });
+
+  test("a reference from before it was kept: a new folder's, and adding the folder again does nothing", async () => {
+    const store = newStore();
+    const place = join(folder, "tree-old");
+    makeTree(place);
+    const { mode: _, sha256: _hash, ...old } = (await store.add(place, "tree")).reference;
+    writeFileSync(store.fileOf("tree"), encodeReference(sealReference(old)));
+    await store.find("tree").restore(`${place}-back`, breathe);
+    expect(statSync(`${place}-back`).mode & 0o7777).toBe(0o777 & ~process.umask());
+    expect((await store.add(place, "tree")).isNew).toBe(false);
+    writeFileSync(join(place, "more"), "more");
+    expect((await foldErrorOf(() => store.add(place, "tree"))).code).toBe("usage");
+  });
+
+  test("bits that let programs run as others are not kept", async () => {
+    const store = newStore();
+    const place = join(folder, "tree-bits");
+    makeTree(place);
+    chmodSync(join(place, "plain.txt"), 0o4755);
+    chmodSync(place, 0o2775);
+    await store.add(place, "tree");
+    await store.find("tree").restore(`${place}-back`, breathe);
+    expect(statSync(join(`${place}-back`, "plain.txt")).mode & 0o7777).toBe(0o755);
+    expect(statSync(`${place}-back`).mode & 0o7777).toBe(0o775);
+  });
 });
 
 test("a folder, to a path with a slash at its end", async () => {
