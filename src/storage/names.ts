@@ -10,28 +10,42 @@ const LONGEST_BYTES = 220;
 const SPECIAL = /\.(work|tar\.zst|json)$/;
 const EARLIER_SPECIAL = /\.(work|tar\.zst)$/;
 
+/** What the store takes in no name (store/layout.ts): backslashes and control characters. */
+const UNSTORABLE = /[\\\p{Cc}]/gu;
+
+/** What no file system takes. */
+const IMPOSSIBLE = /\0/g;
+
 /**
- * A name as a path below a folder: it leads nowhere else, no part of it is hidden or too long, and the path of a path
- * is that path again. Most names are their own path.
+ * A name as a path below a folder: it leads nowhere else, no part of it is hidden or too long, the store takes it as a
+ * name, and the path of a path is that path again. Most names are their own path.
  */
 export function pathOfName(name: string): string {
-  return pathWithout(SPECIAL, name);
+  return pathWithout({ special: SPECIAL, replaced: UNSTORABLE }, name);
 }
 
-/** The same as it was before there were references, `<name>.json`: what was put there then has kept its place. */
+/** The path that a name had in older versions, which changed less of it: what was put there then has kept its place. */
 export function earlierPathOfName(name: string): string {
-  return pathWithout(EARLIER_SPECIAL, name);
+  return pathWithout({ special: EARLIER_SPECIAL, replaced: IMPOSSIBLE }, name);
 }
 
-function pathWithout(special: RegExp, name: string): string {
+/** What a path is to be without: endings of folders, and characters. */
+interface Unwanted {
+  readonly special: RegExp;
+  readonly replaced: RegExp;
+}
+
+function pathWithout({ special, replaced }: Unwanted, name: string): string {
   const parts = name.split("/").filter((part) => part !== "");
   if (parts.length === 0) return "_";
   const last = parts.length - 1;
-  return parts.map((part, number) => shorten(plain(part, number < last ? special : null))).join("/");
+  return parts
+    .map((part, number) => shorten(plain(part.replace(replaced, "_"), number < last ? special : null)))
+    .join("/");
 }
 
 function plain(part: string, special: RegExp | null): string {
-  const visible = part.replaceAll("\0", "_").replace(/^\.+/, (dots) => "_".repeat(dots.length));
+  const visible = part.replace(/^\.+/, (dots) => "_".repeat(dots.length));
   return special?.test(visible) ? `${visible}_` : visible;
 }
 

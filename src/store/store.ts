@@ -55,9 +55,17 @@ export class Store {
     this.archives = this.places[0].folder;
   }
 
-  /** The file of a reference of that name, which need not be there. */
+  /**
+   * The file of a reference of that name, which need not be there.
+   *
+   * @throws FoldError `usage` for a name that no archive may have; those that one has from before are taken
+   */
   fileOf(name: string): string {
-    checkName(name, REFERENCE_ENDING);
+    try {
+      checkName(name, REFERENCE_ENDING);
+    } catch (error) {
+      if (!this.names().includes(name)) throw error;
+    }
     return join(this.archives, `${name}${REFERENCE_ENDING}`);
   }
 

@@ -17,6 +17,8 @@ test.each([
   ["///", "_"],
   [".hidden/...", "_hidden/___"],
   ["a\0b", "a_b"],
+  ["a\\b/c\n\u007f\u0085", "a_b/c___"],
+  ["..\\..\\x", "___.._x"],
   ["x.work/x.work", "x.work_/x.work"],
   ["x.tar.zst/y.tar.zst", "x.tar.zst_/y.tar.zst"],
   ["x.json/x.json", "x.json_/x.json"],
