@@ -1,10 +1,13 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { decodeTail, type FrameSize, tailSize } from "./seek-table.ts";
-import { decompressFrame, decompressFrameAside } from "./zstd.ts";
+import { compressBound, decompressFrame, decompressFrameAside } from "./zstd.ts";
 
 /** More than any member that fold writes; a file that claims more is not believed. */
 export const MAX_MEMBER_BYTES = 2 ** 30;
+
+/** More than the seek table of any archive whose manifest is not too long; a file may claim to be nothing else. */
+const MAX_TAIL_BYTES = 8 << 20;
 
 /** Where one frame lies in the file. */
 interface Frame extends FrameSize {
@@ -44,16 +47,16 @@ export class ArchiveSource {
   frame(number: number, most: number): Uint8Array {
     const frame = this.frames?.[number];
     if (frame === undefined) throw damaged(this.path, `has no frame ${number}`);
-    if (frame.content > Math.min(most, MAX_MEMBER_BYTES))
-      throw damaged(this.path, `claims a frame of ${frame.content} bytes`);
+    checkClaim(frame, Math.min(most, MAX_MEMBER_BYTES), this.path);
     return decompressFrame(this.read(frame.at, frame.compressed), frame.content, this.path);
   }
 
   /** All of the tar, frame by frame where the file has a seek table; else as `stream` gives it. */
   async *pieces(): AsyncGenerator<Uint8Array> {
     if (this.frames === null) return yield* this.stream();
-    for (const { at, compressed, content } of this.frames) {
-      if (content > MAX_MEMBER_BYTES) throw damaged(this.path, `claims a frame of ${content} bytes`);
+    for (const frame of this.frames) {
+      const { at, compressed, content } = frame;
+      checkClaim(frame, MAX_MEMBER_BYTES, this.path);
       yield await decompressFrameAside(this.read(at, compressed), content, this.path);
     }
   }
@@ -78,7 +81,7 @@ export class ArchiveSource {
 
   private readTail(): { frames: Frame[]; tarSha256: string } | null {
     const size = tailSize(this.read(Math.max(0, this.sizeBytes - 9), Math.min(9, this.sizeBytes)));
-    if (size === null || size > this.sizeBytes) return null;
+    if (size === null || size > Math.min(this.sizeBytes, MAX_TAIL_BYTES)) return null;
     const tail = decodeTail(this.read(this.sizeBytes - size, size), this.sizeBytes - size);
     if (tail === null) return null;
     let at = 0;
@@ -112,6 +115,19 @@ export function readPart(file: number, path: string, at: number, length: number)
     throw fromSystemError(error, "read the archive", path);
   }
   return bytes;
+}
+
+/**
+ * Refuse a frame by what the seek table says of it, before any of it is read.
+ *
+ * @param most bytes that it may hold
+ * @throws FoldError `corrupt` for one that claims more, or to be larger than what it holds can become
+ */
+export function checkClaim({ compressed, content }: FrameSize, most: number, path: string): void {
+  if (content > most) throw damaged(path, `claims a frame of ${content} bytes`);
+  if (compressed > compressBound(content)) {
+    throw damaged(path, `claims a frame of ${compressed} bytes that holds ${content}`);
+  }
 }
 
 /** The error for an archive that is not as it should be. */

@@ -15,6 +15,12 @@ export function compressFrame(bytes: Uint8Array): Uint8Array {
   });
 }
 
+/** The most bytes that zstd makes of so many: ZSTD_compressBound of its library. */
+export function compressBound(size: number): number {
+  const small = 128 << 10;
+  return size + Math.floor(size / 256) + (size < small ? Math.floor((small - size) / 2048) : 0);
+}
+
 /**
  * Decompress one frame of a known size.
  *

@@ -1,7 +1,7 @@
 import { closeSync } from "node:fs";
 import { MANIFEST, type MemberEntry } from "../archive/manifest.ts";
 import { Archive } from "../archive/reader.ts";
-import { ArchiveSource, damaged, MAX_MEMBER_BYTES, readPart } from "../archive/source.ts";
+import { ArchiveSource, checkClaim, damaged, MAX_MEMBER_BYTES, readPart } from "../archive/source.ts";
 import { BLOCK, parseTarHeader } from "../archive/tar.ts";
 import { decompressFrame, decompressFrames } from "../archive/zstd.ts";
 import type { Adding } from "./adding.ts";
@@ -9,7 +9,14 @@ import type { Pause } from "./files.ts";
 import type { PlacedFrame, ReadFrame } from "./member-messages.ts";
 import { MemberReader } from "./member-reader.ts";
 import { openSource, readFrame } from "./read-frame.ts";
-import { type FileMember, REFERENCE_VERSION, type Reference, sealReference } from "./reference.ts";
+import {
+  type FileMember,
+  MAX_AROUND_BYTES,
+  REFERENCE_VERSION,
+  type Reference,
+  sealReference,
+  sum,
+} from "./reference.ts";
 
 const MODE = "0644";
 
@@ -43,10 +50,12 @@ export async function addArchive(path: string, name: string, adding: Adding, pau
   const { manifest } = archive;
   const entries = [manifest.interner, ...manifest.chunks, manifest.optimal_txt, null];
   if (frames.length !== 2 * entries.length + 1) throw damaged(path, "has other frames than its manifest says");
+  const bodies = entries.map((_, number) => frames[2 * number + 1]);
+  const aroundBytes = sizeBytes - sum(bodies.map(({ compressed }) => compressed));
+  if (aroundBytes > MAX_AROUND_BYTES) throw damaged(path, `claims ${aroundBytes} bytes between its members`);
   const file = openSource(path);
   try {
     const heads = readHeads(file, path, entries, frames);
-    const bodies = entries.map((_, number) => frames[2 * number + 1]);
     const members: FileMember[] = [];
     const around: Uint8Array[] = heads.slice();
     for await (const [number, { frame, raw, object, size }] of readAll(file, path, bodies)) {
@@ -108,6 +117,8 @@ function readHeads(
     if (content > 2 * BLOCK || body > MAX_MEMBER_BYTES) {
       throw damaged(path, `claims ${body} bytes for ${entries[number]?.path ?? MANIFEST}`);
     }
+    checkClaim(frames[2 * number], content, path);
+    checkClaim(frames[2 * number + 1], body, path);
   }
   const heads = placed.map(({ at, compressed }) => readPart(file, path, at, compressed));
   const contents = placed.map(({ content }) => content);
@@ -125,8 +136,9 @@ function readHeads(
 }
 
 /** Read what stands behind the last member: nothing but zeros in a frame, and the tail, which has been read already. */
-function readEnd(file: number, path: string, { at, compressed, content }: PlacedFrame, sizeBytes: number): Uint8Array {
-  if (content > 3 * BLOCK) throw damaged(path, `claims ${content} bytes behind its last member`);
+function readEnd(file: number, path: string, end: PlacedFrame, sizeBytes: number): Uint8Array {
+  const { at, compressed, content } = end;
+  checkClaim(end, 3 * BLOCK, path);
   const bytes = readPart(file, path, at, sizeBytes - at);
   const zeros = decompressFrame(bytes.subarray(0, compressed), content, path);
   if (zeros.some((byte) => byte !== 0)) throw damaged(path, "holds something behind its last member");

@@ -27,7 +27,7 @@ import { FoldError, fromSystemError } from "../errors.ts";
 import { statOf } from "./files.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { ObjectWriter, type StoredObject } from "./object-writer.ts";
-import { encodeReference, objectsOf, type Reference } from "./reference.ts";
+import { encodeReference, MAX_REFERENCE_BYTES, objectsOf, type Reference } from "./reference.ts";
 
 /** Names of the objects that an add needs, one a line. */
 const JOURNAL = "objects";
@@ -151,9 +151,14 @@ export class Adding {
    * @param path in a folder that is there
    * @param mayReplace whether a reference that is there makes way
    * @returns false where one is there and does not
+   * @throws FoldError `usage` for a reference that is larger than any may be
    */
   publish(path: string, reference: Reference, mayReplace = true): boolean {
     const bytes = encodeReference(reference);
+    if (bytes.length > MAX_REFERENCE_BYTES) {
+      const hint = "add the folders in it one by one";
+      throw new FoldError("usage", `${reference.name} has too many files for one reference`, hint);
+    }
     const temporary = join(this.folder, "reference.tmp");
     this.put(bytes);
     this.settleNow();

@@ -13,7 +13,7 @@ import { checkReferences, type ReferenceCheckResult } from "./check-references.t
 import { Copies, isReferenceStart } from "./copies.ts";
 import type { Pause } from "./files.ts";
 import { referencesInAll } from "./needed.ts";
-import { objectsOf } from "./reference.ts";
+import { MAX_REFERENCE_BYTES, objectsOf } from "./reference.ts";
 import { expectSource, type Found, findObjects, pausing, type Wanted } from "./repair-source.ts";
 import type { Store } from "./store.ts";
 
@@ -102,7 +102,7 @@ class Check {
       this.checked++;
       this.bytes += size;
       try {
-        const first = await this.readObject(object, pause);
+        const first = await this.readObject(object, size, pause);
         if (first !== null) this.copies.keep(object, first, modified_ms);
       } catch (error) {
         if (!(error instanceof FoldError) || error.code === "interrupted") throw error;
@@ -116,13 +116,13 @@ class Check {
   }
 
   /** Read all of an object; all of it again when it may be a reference. */
-  private async readObject(object: string, pause: Pause): Promise<Uint8Array | null> {
+  private async readObject(object: string, size: number, pause: Pause): Promise<Uint8Array | null> {
     let isReference: boolean | null = null;
     for (const piece of this.store.objects.open(object)) {
       isReference ??= isReferenceStart(piece);
       await pause();
     }
-    return isReference === true ? this.store.objects.get(object) : null;
+    return isReference === true && size <= MAX_REFERENCE_BYTES ? this.store.objects.get(object) : null;
   }
 
   private lose(object: string, problem: BadObject["problem"]): void {

@@ -1,6 +1,6 @@
 import { FoldError } from "../errors.ts";
 import type { Pause } from "./files.ts";
-import { decodeReference, type Reference } from "./reference.ts";
+import { decodeReference, MAX_REFERENCE_BYTES, type Reference } from "./reference.ts";
 import type { Store } from "./store.ts";
 
 /** A reference as it was found among the objects, where each is one, too. */
@@ -33,8 +33,8 @@ export class Copies {
   async readRest(pause: Pause): Promise<void> {
     const { objects } = this.store;
     // What cannot be read was told by whoever read the sample.
-    for (const { object, modified_ms } of objects.list({ onUnreadable: () => {} })) {
-      if (this.found.has(object)) continue;
+    for (const { object, size, modified_ms } of objects.list({ onUnreadable: () => {} })) {
+      if (this.found.has(object) || size > MAX_REFERENCE_BYTES) continue;
       await pause();
       try {
         const [start] = objects.open(object);

@@ -4,6 +4,12 @@ import { FoldError, fromSystemError } from "../errors.ts";
 /** Version of the form of references; a newer one is refused. */
 export const REFERENCE_VERSION = 1;
 
+/** A reference is some 300 bytes a file. What is larger is none: the check of a store reads all that begin like one. */
+export const MAX_REFERENCE_BYTES = 128 << 20;
+
+/** What stands around the members is a hundred bytes for each: more than this no honest archive has. */
+export const MAX_AROUND_BYTES = 64 << 20;
+
 /** Ending of the file that a reference is kept in. */
 export const REFERENCE_ENDING = ".json";
 

@@ -1,12 +1,12 @@
 import { decodeManifest, MANIFEST, type Manifest, sha256 } from "../archive/manifest.ts";
 import { MAX_MEMBER_BYTES } from "../archive/source.ts";
-import { decompressFrame } from "../archive/zstd.ts";
+import { compressBound, decompressFrame } from "../archive/zstd.ts";
 import { FoldError } from "../errors.ts";
 import type { Pause } from "./files.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { packArchive } from "./pack.ts";
 import { type FileMember, type Reference, restoredSize } from "./reference.ts";
-import { restoreArchive, restoreFile, restoreFolder } from "./restore.ts";
+import { checkSize, restoreArchive, restoreFile, restoreFolder } from "./restore.ts";
 import type { StoredArchive } from "./stored-archive.ts";
 import { WholeArchive } from "./whole.ts";
 
@@ -44,6 +44,9 @@ export class ReferencedArchive implements StoredArchive {
       throw new FoldError("not_found", `${this.name} holds no file ${path}`, "it may be no archive of fold");
     }
     if (member.size > MAX_MEMBER_BYTES) throw this.damaged(path, `claims ${member.size} bytes`);
+    if (member.stored > compressBound(member.size))
+      throw this.damaged(path, `claims ${member.stored} bytes in its frame`);
+    checkSize(this.objects, member.object, member.stored);
     const stored = this.objects.get(member.object);
     const bytes = this.reference.frame === null ? stored : decompressFrame(stored, member.size, path);
     if (sha256(bytes) !== member.sha256) throw this.damaged(path, "is not what its reference says");

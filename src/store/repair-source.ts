@@ -1,11 +1,15 @@
 import { closeSync, type Dirent, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../archive/manifest.ts";
-import { ArchiveSource, readPart } from "../archive/source.ts";
-import { compressFrame } from "../archive/zstd.ts";
+import { ArchiveSource, MAX_MEMBER_BYTES, readPart } from "../archive/source.ts";
+import { compressBound, compressFrame } from "../archive/zstd.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { hashFile, type Pause, piecesOf } from "./files.ts";
 import { openSource } from "./read-frame.ts";
+import { MAX_AROUND_BYTES, sum } from "./reference.ts";
+
+/** No member of an archive is larger in its frame. A file that claims so, and a reference that wants it, are not believed. */
+const MAX_PACKED_BYTES = compressBound(MAX_MEMBER_BYTES);
 
 /** An object that is looked for: by its size, and by the raw bytes that it holds compressed. */
 export interface Wanted {
@@ -95,18 +99,22 @@ function* framesIn(path: string, wanted: ReadonlyMap<string, Wanted>, sizes: Rea
   const { frames, sizeBytes } = source;
   source.close();
   if (frames === null) return;
+  const isMember = (number: number) => number % 2 === 1;
+  const packed = frames.filter((_, number) => isMember(number)).map(({ compressed }) => compressed);
+  const aroundBytes = sizeBytes - sum(packed);
+  const isAroundWanted = sizes.has(aroundBytes) && aroundBytes <= MAX_AROUND_BYTES;
   const file = openSource(path);
   try {
     const around: Uint8Array[] = [];
     for (const [number, { at, compressed }] of frames.entries()) {
-      const isMember = number % 2 === 1;
-      if (isMember && !sizes.has(compressed)) continue;
+      const isToRead = isMember(number) ? sizes.has(compressed) && compressed <= MAX_PACKED_BYTES : isAroundWanted;
+      if (!isToRead) continue;
       const isLast = number === frames.length - 1;
       const bytes = readPart(file, path, at, isLast ? sizeBytes - at : compressed);
-      if (isMember) yield* ifWanted(bytes, wanted);
+      if (isMember(number)) yield* ifWanted(bytes, wanted);
       else around.push(bytes);
     }
-    yield* ifWanted(Buffer.concat(around), wanted);
+    if (isAroundWanted) yield* ifWanted(Buffer.concat(around), wanted);
   } finally {
     closeSync(file);
   }
@@ -128,7 +136,7 @@ function* wholeFile(path: string, wanted: ReadonlyMap<string, Wanted>, sizes: Re
 function* compressedAgain(path: string, wanted: ReadonlyMap<string, Wanted>): Generator<Found> {
   const { size } = statSync(path);
   const ofSize = [...wanted.values()].filter(({ raw }) => raw?.size === size);
-  if (ofSize.length === 0) return;
+  if (ofSize.length === 0 || size > MAX_MEMBER_BYTES) return;
   const file = openSource(path);
   try {
     const bytes = readPart(file, path, 0, size);

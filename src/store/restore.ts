@@ -5,7 +5,7 @@ import { FoldError } from "../errors.ts";
 import { type OutputFile, type Pause, writeOutput } from "./files.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { writeFolder } from "./output-folder.ts";
-import { type FileMember, type Frame, type Reference, sum } from "./reference.ts";
+import { type FileMember, type Frame, MAX_AROUND_BYTES, type Reference, sum } from "./reference.ts";
 
 /**
  * Write the tar.zst file of an archive: its frames side by side, byte for byte what was added.
@@ -20,7 +20,9 @@ export async function restoreArchive(
   pause: Pause,
 ): Promise<void> {
   await writeOutput(path, objects.files, async (out) => {
-    checkSize(objects, frame.object, sum(frame.lengths));
+    const aroundBytes = sum(frame.lengths);
+    checkSize(objects, frame.object, aroundBytes);
+    if (aroundBytes > MAX_AROUND_BYTES) throw damaged(`it has ${aroundBytes} bytes between its members`);
     const around = objects.get(frame.object);
     let at = 0;
     for (const [number, length] of frame.lengths.entries()) {
@@ -97,10 +99,17 @@ async function copyObject(
   }
 }
 
-/** An object that is what its name says may still be another than the reference is about. */
-function checkSize(objects: ObjectStore, object: string, expected: number): void {
+/**
+ * Refuse an object that is what its name says, but another than the reference is about.
+ *
+ * @throws FoldError `corrupt`, or `not_found`
+ */
+export function checkSize(objects: ObjectStore, object: string, expected: number): void {
   const size = objects.size(object);
-  if (size === expected) return;
-  const problem = `object ${object} has ${size} bytes, and the reference says ${expected}`;
-  throw new FoldError("corrupt", problem, "the reference is damaged: get a copy of it, or add the archive again");
+  if (size !== expected) throw damaged(`object ${object} has ${size} bytes instead of ${expected}`);
+}
+
+function damaged(problem: string): FoldError {
+  const hint = "get a copy of it, or add the archive again";
+  return new FoldError("corrupt", `the reference is damaged: ${problem}`, hint);
 }

@@ -1,9 +1,11 @@
 // Bombs: a few hundred kilobytes that would unpack to gigabytes. They cost neither memory nor time. Each is read in a
 // process of its own: the peak of one would hide that of the next, and a reader that falls for it is killed.
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { appendFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeTail } from "../../src/archive/seek-table.ts";
-import { decompressFrame } from "../../src/archive/zstd.ts";
+import { compressBound, compressFrame, decompressFrame } from "../../src/archive/zstd.ts";
 import { foldErrorOf, foldText } from "../support/folds.ts";
 import { readAlone } from "../support/read-alone.ts";
 import { headerOf, tarOfArchive, zeroFrame } from "../support/tars.ts";
@@ -81,6 +83,36 @@ test.each(declarations)("%s", async (what, bytes) => {
   expect(what.includes("good") ? ["corrupt", "3 orthos"] : ["corrupt"]).toContain(result);
   expect(peak_mib).toBeLessThan(MOST_MEMORY_MIB);
   expect(cpu_ms).toBeLessThan(MOST_CPU_MS);
+});
+
+describe("a gigabyte of nothing, which takes no place on the disk, is not read", () => {
+  const hole = 2 ** 30;
+  const head = frame(manifestHead);
+  const sizes = (...compressed: number[]) =>
+    compressed.map((size, i) => ({ compressed: size, content: [512, 100, 0][i] }));
+  const most = encodeTail(sizes(hole, 0, 0), "0".repeat(64));
+  // The number of frames says how long a tail is: here as long as the file.
+  new DataView(most.buffer).setUint32(most.length - 9, hole / 8, true);
+  const tails: [what: string, tail: Uint8Array][] = [
+    ["as a header", encodeTail(sizes(hole, 0, 0), "0".repeat(64))],
+    ["as a manifest", encodeTail(sizes(head.length, hole - head.length, 0), "0".repeat(64))],
+    ["as a tail", most],
+  ];
+  test.each(tails)("%s", async (_, tail) => {
+    writeFileSync(path, head);
+    truncateSync(path, tail === most ? hole + 1000 : hole);
+    appendFileSync(path, tail);
+    const { result, peak_mib, cpu_ms } = await readAlone(path);
+    expect(result).toBe("corrupt");
+    expect(peak_mib).toBeLessThan(MOST_MEMORY_MIB);
+    expect(cpu_ms).toBeLessThan(MOST_CPU_MS);
+  });
+});
+
+test("nothing is larger than its bound when it is compressed", () => {
+  for (const size of [0, 1, 1000, 1 << 17, 1_000_000]) {
+    expect(compressFrame(randomBytes(size)).length).toBeLessThanOrEqual(compressBound(size));
+  }
 });
 
 test("a frame is unpacked only to the size that is due", async () => {
