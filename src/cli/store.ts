@@ -103,8 +103,11 @@ async function add({ store, subject, flags, io, pause }: StoreCall): Promise<num
   const { reference, isNew, new_objects, new_bytes } = await store.add(subject, name, pause);
   const objects = countObjects(reference);
   if (flags.json) io.output.json({ name, kind: reference.kind, is_new: isNew, objects, new_objects, new_bytes });
-  else if (!isNew) io.output.line(`${name}: stored already, nothing to do`);
-  else {
+  else if (!isNew && new_objects === 0) io.output.line(`${name}: stored already, nothing to do`);
+  else if (!isNew) {
+    const mended = `${formatCounted(new_objects, "object")} written again (${formatBytes(new_bytes)})`;
+    io.output.line(`${name}: stored already, but not all of it was there: ${mended}`);
+  } else {
     io.output.line(`${name}: ${formatCounted(objects, "object")}, ${new_objects} new (${formatBytes(new_bytes)})`);
   }
   return 0;

@@ -1,7 +1,17 @@
 // fold store as a user has it: the executable, its exit codes, what it prints.
 import { describe, expect, test } from "bun:test";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { sha256 } from "../../src/archive/manifest.ts";
 import { Archive } from "../../src/archive/reader.ts";
 import { ArchiveWriter } from "../../src/archive/writer.ts";
 import { compressFrame } from "../../src/archive/zstd.ts";
@@ -44,6 +54,24 @@ test("add, ls, get, stats, rm, gc: from an archive to the same bytes again, and 
     expect(objectFiles(new Store(join(cwd, "fold_state"))).size).toBe(objects);
     expect(await store(cwd, "gc", "--grace", "0")).toMatchObject({ exit: 0, deleted: objects });
     expect(objectFiles(new Store(join(cwd, "fold_state"))).size).toBe(0);
+  });
+});
+
+test("an add of what is there already says what it has mended", async () => {
+  await withFolder(async (cwd) => {
+    mkdirSync(join(cwd, "tree"));
+    for (const name of ["a", "b", "c"]) writeFileSync(join(cwd, "tree", name), name.repeat(10));
+    const add = async () => (await call(["store", "add", "tree"], { cwd })).stdout;
+    await add();
+    expect(await add()).toBe("tree: stored already, nothing to do\n");
+    const files = objectFiles(new Store(join(cwd, "fold_state")));
+    const [lost, damaged] = ["a", "b"].map((name) => files.get(sha256(Buffer.from(name.repeat(10)))) ?? "");
+    rmSync(lost);
+    chmodSync(damaged, 0o644);
+    writeFileSync(damaged, "bad");
+    expect(await add()).toBe("tree: stored already, but not all of it was there: 2 objects written again (20 bytes)\n");
+    expect(await store(cwd, "verify")).toMatchObject({ exit: 0, ok: true });
+    expect(await add()).toBe("tree: stored already, nothing to do\n");
   });
 });
 
