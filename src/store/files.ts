@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import { promisify } from "node:util";
 import { hasCode, isMissing, makeFolders, syncFolder, syncFolderAside, temporaryPath, writeAll } from "../disk.ts";
-import { fromSystemError } from "../errors.ts";
+import { FoldError, fromSystemError } from "../errors.ts";
 
 /** Files are read and copied in pieces of so many bytes, however large they are. */
 export const PIECE_BYTES = 1 << 20;
@@ -176,6 +176,17 @@ export function isLink(path: string): boolean {
   } catch (error) {
     if (isMissing(error)) return false;
     throw fromSystemError(error, "read the file", path);
+  }
+}
+
+/** What the disk says of the file behind a link; null where there is none. */
+export function followed(path: string): Stats | null {
+  try {
+    return statOf(path);
+  } catch (error) {
+    // A link to itself is no more than one to nothing.
+    if (error instanceof FoldError && hasCode(error.cause, "ELOOP")) return null;
+    throw error;
   }
 }
 

@@ -1,9 +1,9 @@
-import { type Dirent, readdirSync, readFileSync, realpathSync, type Stats } from "node:fs";
+import { type Dirent, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { INTERNER, MANIFEST, sha256 } from "../archive/manifest.ts";
-import { hasCode, isMissing } from "../disk.ts";
+import { isMissing } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { statOf } from "./files.ts";
+import { followed } from "./files.ts";
 import { WORK_ENDING } from "./layout.ts";
 import { decodeReference, objectsOf, type Reference } from "./reference.ts";
 
@@ -124,17 +124,6 @@ function kindOf(entry: Dirent, path: string, linked: Set<string>): "file" | "fol
   if (linked.has(target)) return null;
   linked.add(target);
   return "folder";
-}
-
-/** What the disk says of the file behind a link; null where there is none. */
-export function followed(path: string): Stats | null {
-  try {
-    return statOf(path);
-  } catch (error) {
-    // A link to itself is no more than one to nothing.
-    if (error instanceof FoldError && hasCode(error.cause, "ELOOP")) return null;
-    throw error;
-  }
 }
 
 function readFound({ folder, ending }: ReferencePlace, path: string): FoundReference | null {

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
+import { readdirSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { INTERNER, MANIFEST } from "../archive/manifest.ts";
 import { isMissing } from "../disk.ts";
@@ -7,9 +7,9 @@ import { addArchive } from "./add-archive.ts";
 import { addFile, addFolder } from "./add-files.ts";
 import { Adding, storeCopy } from "./adding.ts";
 import { type Collected, type CollectOptions, collect } from "./collect.ts";
-import { breathe, Files, isLink, type Pause, statOf } from "./files.ts";
+import { breathe, Files, followed, isLink, type Pause, statOf } from "./files.ts";
 import { checkName, checkNewName, placesOf, WORK_ENDING } from "./layout.ts";
-import { followed, type ReferencePlace, referencesIn } from "./needed.ts";
+import { type ReferencePlace, referencesIn } from "./needed.ts";
 import { ObjectStore } from "./object-store.ts";
 import { encodeReference, isSame, REFERENCE_ENDING, type Reference, readReference } from "./reference.ts";
 import { ReferencedArchive } from "./referenced.ts";
@@ -245,7 +245,10 @@ export function defaultName(path: string): string {
   return name.endsWith(WHOLE_ENDING) && name.length > WHOLE_ENDING.length ? name.slice(0, -WHOLE_ENDING.length) : name;
 }
 
-/** Names of the archives below a folder that are whole files or plain folders. */
+/**
+ * Names of the archives below a folder that are whole files or plain folders, or symbolic links to such. Links to other
+ * folders are left alone: they may make a circle.
+ */
 function* wholesBelow(folder: string, inside = ""): Generator<string> {
   let names: string[];
   try {
@@ -257,11 +260,11 @@ function* wholesBelow(folder: string, inside = ""): Generator<string> {
   for (const name of names) {
     if (name.startsWith(".") || name.endsWith(WORK_ENDING)) continue;
     const path = inside === "" ? name : `${inside}/${name}`;
-    const stat = lstatSync(join(folder, path), { throwIfNoEntry: false });
+    const stat = followed(join(folder, path));
     if (stat?.isFile() && path.endsWith(WHOLE_ENDING)) yield path.slice(0, -WHOLE_ENDING.length);
     if (!stat?.isDirectory()) continue;
     if (isPlainArchive(join(folder, path))) yield path;
-    else yield* wholesBelow(folder, path);
+    else if (!isLink(join(folder, path))) yield* wholesBelow(folder, path);
   }
 }
 

@@ -4,6 +4,7 @@ import {
   chmodSync,
   chownSync,
   cpSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -247,6 +248,30 @@ describe("archives from before", () => {
         expect(sha256(await found.readMember(path))).toBe(sha256(raw));
       }
     }
+  });
+
+  test("symbolic links to them are listed as they can be had; a circle of links is no hindrance", async () => {
+    const store = newStore();
+    mkdirSync(join(store.archives, "below"), { recursive: true });
+    const elsewhere = join(folder, "elsewhere");
+    for (const entry of entries) {
+      mkdirSync(join(elsewhere, entry.path, ".."), { recursive: true });
+      writeFileSync(join(elsewhere, entry.path), entry.bytes);
+    }
+    symlinkSync(archive, join(store.archives, "below/file.tar.zst"));
+    symlinkSync(elsewhere, join(store.archives, "unpacked"));
+    symlinkSync("nowhere", join(store.archives, "dangling.tar.zst"));
+    symlinkSync("self.tar.zst", join(store.archives, "self.tar.zst"));
+    symlinkSync("..", join(store.archives, "below/circle"));
+    expect(store.names()).toEqual(["below/file", "unpacked"]);
+    expect(store.wholes().map(({ name, size_bytes }) => [name, size_bytes > 0])).toEqual([
+      ["below/file", true],
+      ["unpacked", true],
+    ]);
+    await store.find("below/file").restore(join(folder, "linked.tar.zst"), breathe);
+    expect(readFileSync(join(folder, "linked.tar.zst")).equals(bytes)).toBe(true);
+    for (const name of store.names()) store.remove(name);
+    expect([store.names(), existsSync(archive), existsSync(join(elsewhere, "interner.bin"))]).toEqual([[], true, true]);
   });
 
   test("a reference goes before a whole file of the same name", async () => {
