@@ -58,14 +58,15 @@ async function mayMerge(database: Database, { scope }: MergeWanted): Promise<boo
   const [{ may }] = await database.ask(
     (sql) => sql<{ may: boolean }[]>`
       select exists (
-        select from archives where batch is not null and not is_deleted and reserved_by is null
+        select from archives where batch is not null and not is_deleted and not is_damaged and reserved_by is null
           and options->>'shard' is null
         group by batch having count(*) > 1
       ) or exists (
-        select from archives where family is not null and not is_deleted and reserved_by is null
+        select from archives where family is not null and not is_deleted and not is_damaged and reserved_by is null
         group by family having count(*) >= max((options->'shard'->>'of')::bigint)
       ) or ${scope === "all"} and exists (
-        select from archives where not is_deleted and reserved_by is null and options->>'shard' is null offset 1
+        select from archives where not is_deleted and not is_damaged and reserved_by is null
+          and options->>'shard' is null offset 1
       ) as may`,
   );
   return may;

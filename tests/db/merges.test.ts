@@ -1,5 +1,5 @@
 // Which archives are merged with which, and that none is in two merges.
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { abandonJob } from "../../src/db/abandon-job.ts";
 import { cancelJob } from "../../src/db/cancel-job.ts";
 import { claimJob } from "../../src/db/claim-job.ts";
@@ -12,6 +12,7 @@ import { getArchive, listArchives } from "../../src/db/list-archives.ts";
 import { getJob, listJobs } from "../../src/db/list-jobs.ts";
 import { listRuns } from "../../src/db/list-runs.ts";
 import { liveKeys } from "../../src/db/live-keys.ts";
+import { markDamaged } from "../../src/db/mark-damaged.ts";
 import { retryJob } from "../../src/db/retry-job.ts";
 import type { ClaimedJob, JobOptions } from "../../src/db/rows.ts";
 import { connect, newDatabase } from "../support/database.ts";
@@ -85,6 +86,24 @@ test("only archives of the same options are merged, and of those that a worker w
   expect(inputsOf(await claimMerge(database, { ...all, options: usual }))).toEqual(["usual", "usual 2"]);
   expect(await claimMerge(database, { ...all, options: others[0] })).toBeNull();
   expect(inputsOf(await claimMerge(database, { ...all, options: others[1] }))).toEqual(["other 1", "other 4"]);
+});
+
+test("damaged archives are not merged, and workers without work do not look twice because of them", async () => {
+  const database = await fresh();
+  const batch = crypto.randomUUID();
+  const whole = await publish(database, "whole", 10, { batch });
+  const shardOf = (number: number) => ({ options: { ...usual, shard: { number, of: 2 } }, family: "book" });
+  const damaged = [
+    await publish(database, "damaged", 20, { batch }),
+    await publish(database, "shard 1", 5, shardOf(1)),
+    await publish(database, "shard 2", 6, shardOf(2)),
+  ];
+  for (const { id } of damaged) await markDamaged(database, id);
+  const statements = spyOn(database, "do");
+  for (const scope of ["batches", "all"] as const) expect(await claimMerge(database, { ...all, scope })).toBeNull();
+  expect(statements).toHaveBeenCalledTimes(2);
+  const other = await publish(database, "other", 30, { batch });
+  expect((await merge(database)).archives.map(({ id }) => id)).toEqual([whole.id, other.id]);
 });
 
 test("what is too large for a worker is left to others", async () => {
