@@ -110,9 +110,18 @@ class Crowd {
       const failed = (await storage.listJobs()).filter(({ state }) => state === "failed");
       // Once more: a reason without its text stays while another job of its name is at work.
       if (failed.length === 0) return void (await storage.reclaimStale());
-      await storage.retryJob(failed[0].id);
+      await retry(storage, failed[0].id);
       await finishAll(storage);
     }
+  }
+}
+
+/** Let a job wait again; a merge of which an archive went into another one meanwhile is over. */
+async function retry(storage: LocalStorage, id: string): Promise<void> {
+  try {
+    await storage.retryJob(id);
+  } catch (error) {
+    if (!(error instanceof FoldError && error.code === "not_found" && id.startsWith("merge-"))) throw error;
   }
 }
 

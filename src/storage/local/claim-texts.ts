@@ -50,25 +50,31 @@ export class TextClaims {
     if ((wanted.id !== undefined && wanted.id !== id) || busy.has(id)) return null;
     const size_bytes = statSync(text, { throwIfNoEntry: false })?.size;
     if (size_bytes === undefined || size_bytes > (wanted.most_bytes?.text ?? Infinity)) return null;
-    const folder = folderPath(this.layout.inProcess, id, newToken(this.clock.wall_ms()), "work");
-    const record: JobRecord = {
-      id,
-      kind: "text",
-      name: nameOfInput(path),
-      input: path,
-      archives: [],
-      size_bytes,
-      failures: 0,
-      number: 1,
-      worker: wanted.worker,
-    };
+    const record = { ...firstRecord(path), size_bytes, number: 1, worker: wanted.worker };
+    const folder = this.take(text, record);
+    return folder === null ? null : attemptOf(folder, record, wanted);
+  }
+
+  /**
+   * Take a text into a folder of its own in `in_process/`, with a record.
+   *
+   * @param text the file, in input/ or elsewhere in the state directory
+   * @returns the folder; null when the text is gone
+   */
+  take(text: string, record: JobRecord): string | null {
+    const folder = folderPath(this.layout.inProcess, record.id, newToken(this.clock.wall_ms()), "work");
     const isSpare = this.spare.use(folder, record);
     if (!isSpare) makeSubfolder(folder);
     return inOwnFolder(folder, () => {
       if (!isSpare || !noteOrigin(folder, record)) writeFirstRecord(folder, record);
-      return moveQuickly(text, join(folder, SOURCE)) ? attemptOf(folder, record, wanted) : null;
+      return moveQuickly(text, join(folder, SOURCE)) ? folder : null;
     });
   }
+}
+
+/** What is known of the job of a text from its path below input/. */
+export function firstRecord(input: string): Omit<JobRecord, "size_bytes" | "number" | "worker"> {
+  return { id: idOfInput(input), kind: "text", name: nameOfInput(input), input, archives: [], failures: 0 };
 }
 
 /**
@@ -76,11 +82,11 @@ export class TextClaims {
  *
  * @returns null also when the claimer was suspended for so long that its folder was tidied away
  */
-export function inOwnFolder(folder: string, claim: () => Attempt | null): Attempt | null {
+export function inOwnFolder<T>(folder: string, claim: () => T | null): T | null {
   try {
-    const attempt = claim();
-    if (attempt === null) removeUnlessClaimed(folder);
-    return attempt;
+    const claimed = claim();
+    if (claimed === null) removeUnlessClaimed(folder);
+    return claimed;
   } catch (error) {
     if (!existsSync(folder)) return null;
     removeUnlessClaimed(folder);

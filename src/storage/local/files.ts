@@ -143,8 +143,8 @@ export function writeQuickly(path: string, content: string | Uint8Array): void {
  */
 export function overwrite(path: string, content: string): boolean {
   const bytes = Buffer.from(content);
-  beforeChange(`write ${path}`);
   try {
+    beforeChange(`write ${path}`);
     const file = openSync(path, "r+");
     try {
       writeAll(file, bytes);

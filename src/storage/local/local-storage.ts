@@ -92,7 +92,7 @@ export class LocalStorage implements Storage {
     this.shelf = new ArchiveShelf(folder);
     this.spare = new SpareFolder(this.layout.inProcess, clock);
     this.texts = new TextClaims(this.layout, clock, this.spare);
-    this.putAside = new PutAside(this.layout, this.shelf);
+    this.putAside = new PutAside(this.layout, this.shelf, this.texts);
   }
 
   /** Make the folders, so that users see where texts go. */
@@ -112,8 +112,11 @@ export class LocalStorage implements Storage {
   }
 
   private claimFree(folders: readonly WorkFolder[], wanted: JobWanted, kind: JobRecord["kind"]): Attempt | null {
+    const atWork = new Set(folders.filter(({ state }) => state !== "free").map(({ id }) => id));
     for (const folder of folders) {
       if (folder.state !== "free" || (wanted.id !== undefined && wanted.id !== folder.id)) continue;
+      // A retried text waits for its turn while a new one of its name is at work.
+      if (atWork.has(folder.id)) continue;
       const record = readRecord(folder.path);
       if (record === null || record.kind !== kind || record.size_bytes > (wanted.most_bytes?.[kind] ?? Infinity))
         continue;

@@ -6,9 +6,10 @@ import { pathOfName } from "../names.ts";
 import type { JobEntry, JobFailure } from "../port.ts";
 import type { ArchiveShelf } from "./archive-shelf.ts";
 import { pairKey, type RefusedPairs } from "./claim-merges.ts";
+import { firstRecord, type TextClaims } from "./claim-texts.ts";
 import { makeFolder, move, readIfThere, remove, writeWhole } from "./files.ts";
 import { filesBelow, type Layout } from "./layout.ts";
-import { SOURCE } from "./ownership.ts";
+import { isOwned, release, SOURCE } from "./ownership.ts";
 import { putBack } from "./shelving.ts";
 import { type JobRecord, parse, readRecord, workFolders } from "./work-folder.ts";
 
@@ -38,6 +39,7 @@ export class PutAside {
   constructor(
     private readonly layout: Layout,
     private readonly shelf: ArchiveShelf,
+    private readonly texts: TextClaims,
   ) {}
 
   /** Put a job aside whose folder is the caller's. */
@@ -51,8 +53,13 @@ export class PutAside {
   async goOn(folder: string): Promise<boolean> {
     const reason = readReason(join(folder, DECISION));
     if (reason === null) return false;
-    // A file may have come meanwhile where a folder was to be, and then nothing of it is there.
-    const place = this.isBelowFile(reason.place) ? this.freePlace(reason.job) : reason.place;
+    if (reason.job.kind === "text" && !existsSync(join(folder, SOURCE))) {
+      remove(folder);
+      return true;
+    }
+    // Another text of its name may be there by now, or a file where a folder was to be.
+    const isTaken = existsSync(join(this.layout.failed, reason.place)) || this.isBelowFile(reason.place);
+    const place = isTaken ? this.freePlace(reason.job) : reason.place;
     await this.carryOut(folder, { ...reason, place });
     return true;
   }
@@ -95,7 +102,7 @@ export class PutAside {
   /**
    * Let a job wait again, of several with that id the one that was put aside first; false when there is none here.
    *
-   * @throws FoldError `usage` where another text has taken the place of its own; `failed` while an archive of it is being
+   * @throws FoldError `usage` where another text waits under its name; `failed` while an archive of it is being
    * merged; `not_found` when one is gone: then there is nothing to be tried again, and the job is over
    */
   retry(id: string): boolean {
@@ -110,15 +117,41 @@ export class PutAside {
       const hint = "it is over; its other archives are free for other merges";
       throw cannotRetry(id, "went into another merge, or was removed", hint, "not_found");
     }
-    if (job.input !== null) {
-      const input = join(this.layout.input, job.input);
-      if (existsSync(input)) {
-        throw new FoldError("usage", `${input} is there already`, "rename or remove one of the two texts");
-      }
-      makeFolder(dirname(input));
-      if (!move(place, input)) return false;
-    }
+    if (job.input !== null) return this.letWait(place, job.input);
     remove(`${place}${BESIDE}`);
+    return true;
+  }
+
+  /**
+   * Give a text back, as if it had been claimed from input/: nothing there can be buried by it, and after a crash it is
+   * recovered as any job.
+   *
+   * The reason goes last, and into the folder: whoever sleeps meanwhile for so long that the job was recovered, and has
+   * failed again, has no such folder any more, and does not take the new reason away.
+   */
+  private letWait(place: string, input: string): boolean {
+    const waiting = join(this.layout.input, input);
+    if (existsSync(waiting)) {
+      throw new FoldError("usage", `${waiting} is there already`, "rename or remove one of the two texts");
+    }
+    const size_bytes = statOf(place)?.size;
+    if (size_bytes === undefined) return false;
+    makeFolder(this.layout.inProcess);
+    const record: JobRecord = { ...firstRecord(input), size_bytes, number: 0, worker: null };
+    const { id, name } = record;
+    // Two that wait might be claimed and published at the same moment.
+    if (workFolders(this.layout.inProcess).some((folder) => folder.id === id && folder.state === "free")) {
+      throw new FoldError("usage", `another text called ${name} waits already`, "try again when that one is folded");
+    }
+    const folder = this.texts.take(place, record);
+    if (folder === null) return false;
+    try {
+      const reason = join(folder, "retried.json");
+      if (move(`${place}${BESIDE}`, reason)) remove(reason);
+      release(this.layout.inProcess, folder, id);
+    } catch (error) {
+      if (isOwned(folder)) throw error;
+    }
     return true;
   }
 
@@ -141,13 +174,15 @@ export class PutAside {
     return merged.some((name) => names.includes(name));
   }
 
-  /** Remove reasons whose text has gone back to input/, by a retry that was interrupted or by hand. */
+  /** Remove reasons whose text waits again, by a retry that was interrupted, or went back to input/ by hand. */
   tidyUp(): void {
     const isOrphan = ({ job, place }: Reason) => job.kind === "text" && !existsSync(join(this.layout.failed, place));
     const orphans = this.allReasons().filter(isOrphan);
     if (orphans.length === 0) return;
     // Read after the reasons: whoever is at step 2 still has a folder, and whoever has none any more has the text here.
-    const busy = new Set(workFolders(this.layout.inProcess).map(({ id }) => id));
+    const isBusy = (path: string) => existsSync(join(path, DECISION)) || !existsSync(path);
+    const folders = workFolders(this.layout.inProcess).filter(({ path }) => isBusy(path));
+    const busy = new Set(folders.map(({ id }) => id));
     for (const orphan of orphans) {
       if (busy.has(orphan.job.id) || !isOrphan(orphan)) continue;
       remove(join(this.layout.failed, `${orphan.place}${BESIDE}`));

@@ -33,6 +33,7 @@ export interface JobRecord {
   readonly size_bytes: number;
   /** Attempts that failed or were lost. */
   readonly failures: number;
+  /** Of the last attempt; 0 for a text that was retried and not claimed since. */
   readonly number: number;
   /** Who is at it; null once the attempt is counted among the failures, so that it is counted once. */
   readonly worker: string | null;
