@@ -99,6 +99,14 @@ test("it goes on after the first, and lists each with its archives", async () =>
   expect(readdirSync(folder).filter((name) => name.startsWith("broken"))).toEqual([]);
 });
 
+test("a sample that leaves out an object that is cut off takes no reference to it for damaged", async () => {
+  const { store, needed } = await filled();
+  for (const object of needed) damage(store, object, "cut");
+  for (const rebuild of [false, true]) {
+    expect(await check(store, { sample: 1e-9, rebuild })).toMatchObject({ checked: 1, bad_references: [] });
+  }
+});
+
 test("a damaged object that nobody needs breaks nothing", async () => {
   const { store } = await filled();
   writeFileSync(join(folder, "passing"), "passing");
