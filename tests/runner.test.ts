@@ -50,7 +50,7 @@ test("where nothing is missing all is run as it was asked for", () => {
 });
 
 test("files that need what is missing are left out, and told with the reason; the others are run", () => {
-  const { args, leftOut } = planTests(["storage/c", "-t", "x"], without, true);
+  const { args, leftOut } = planTests(["storage/clo", "-t", "x"], without, true);
   expect(args).toEqual(["-t", "x", "./tests/storage/clocks.test.ts"]);
   expect(leftOut).toEqual([
     "not run: files that need PostgreSQL, 1 of them",
