@@ -21,10 +21,7 @@ export function placesOf(stateDir: string): ReferencePlace[] {
 
 /** Refuse the name of something new whose folders would stand where references do. */
 export function checkNewName(name: string): void {
-  const folder = name
-    .split("/")
-    .slice(0, -1)
-    .find((part) => part.endsWith(REFERENCE_ENDING));
+  const folder = foldersOf(name).find((part) => part.endsWith(REFERENCE_ENDING));
   if (folder === undefined) return;
   const hint = `give another one with --name: folders in it may not end in ${REFERENCE_ENDING}, as references do`;
   throw new FoldError("usage", `${JSON.stringify(name)} cannot be the name of an archive`, hint);
@@ -39,13 +36,11 @@ export function checkNewName(name: string): void {
 export function checkName(name: string, ending: string): void {
   checkArchiveName(name, ending);
   // Nobody looks for archives there, nor for what they need.
-  if (
-    !name
-      .split("/")
-      .slice(0, -1)
-      .some((part) => part.endsWith(WORK_ENDING))
-  )
-    return;
+  if (!foldersOf(name).some((part) => part.endsWith(WORK_ENDING))) return;
   const what = `${JSON.stringify(name)} cannot be the name of an archive: ${WORK_ENDING} ends the name of a folder`;
   throw new FoldError("usage", what, "give another one with --name");
+}
+
+function foldersOf(name: string): string[] {
+  return name.split("/").slice(0, -1);
 }
