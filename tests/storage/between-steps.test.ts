@@ -3,7 +3,7 @@ import { afterAll, expect, test } from "bun:test";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../src/storage/local/clock.ts";
-import { interceptChanges, move } from "../../src/storage/local/files.ts";
+import { move } from "../../src/storage/local/files.ts";
 import { LocalStorage } from "../../src/storage/local/local-storage.ts";
 import type { Attempt } from "../../src/storage/port.ts";
 import { quickParent } from "../support/temporary.ts";
@@ -22,6 +22,7 @@ import {
   textsIn,
   wanted,
 } from "./place.ts";
+import { withInterruption } from "./scenarios.ts";
 
 const places: LocalPlace[] = [];
 afterAll(async () => {
@@ -33,22 +34,6 @@ async function newPlace(...texts: readonly string[]): Promise<LocalPlace> {
   places.push(place);
   for (const name of texts) await place.putText(name, `${name} two three.\n`);
   return place;
-}
-
-/** Do something; once, before the first change whose name has this piece, let another have its turn. */
-async function withInterruption<T>(piece: string, turn: () => unknown, work: () => Promise<T>): Promise<T> {
-  let hasHad = false;
-  const restore = interceptChanges((change) => {
-    if (hasHad || !change.includes(piece)) return;
-    hasHad = true;
-    turn();
-  });
-  try {
-    return await work();
-  } finally {
-    restore();
-    expect(hasHad).toBe(true);
-  }
 }
 
 /** A grace period later; the folders are taken over before this returns, the rest is awaited by whoever asked. */

@@ -2,12 +2,11 @@
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { interceptChanges } from "../../src/storage/local/files.ts";
 import type { Storage } from "../../src/storage/port.ts";
 import { quickParent } from "../support/temporary.ts";
 import { LocalPlace } from "./local-place.ts";
 import { claim, codeOf, failure, finish, GRACE_MS, idOf, wanted } from "./place.ts";
-import { crashBefore } from "./scenarios.ts";
+import { crashBefore, withInterruption } from "./scenarios.ts";
 
 const places: LocalPlace[] = [];
 afterAll(async () => {
@@ -57,19 +56,8 @@ test("of texts of one name the one that was put aside first is retried first, wh
 /** Retry the only job; once, before the first change whose name has this piece, another has its turn. */
 async function retryWith(place: LocalPlace, piece: string, turn: () => void): Promise<void> {
   const storage = place.open();
-  const id = (await storage.listJobs())[0].id;
-  let hasHad = false;
-  const restore = interceptChanges((change) => {
-    if (hasHad || !change.includes(piece)) return;
-    hasHad = true;
-    turn();
-  });
-  try {
-    await storage.retryJob(id);
-  } finally {
-    restore();
-    expect(hasHad).toBe(true);
-  }
+  const { id } = (await storage.listJobs())[0];
+  await withInterruption(piece, turn, async () => storage.retryJob(id));
 }
 
 test("a retry that slept takes away no reason of a job that has failed again", async () => {

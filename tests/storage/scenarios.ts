@@ -1,4 +1,5 @@
 // What a worker does, for tests that stop it before each of its changes.
+import { expect } from "bun:test";
 import { interceptChanges } from "../../src/storage/local/files.ts";
 import type { Attempt, Storage } from "../../src/storage/port.ts";
 import { textOfSize } from "./cases/merges.ts";
@@ -223,3 +224,19 @@ const recoveries: readonly Scenario[] = [
 ];
 
 export const scenarios: readonly Scenario[] = [...workers, ...failing, ...recoveries];
+
+/** Do something; once, before the first change whose name has this piece, let another have its turn. */
+export async function withInterruption<T>(piece: string, turn: () => unknown, work: () => Promise<T>): Promise<T> {
+  let hasHad = false;
+  const restore = interceptChanges((change) => {
+    if (hasHad || !change.includes(piece)) return;
+    hasHad = true;
+    turn();
+  });
+  try {
+    return await work();
+  } finally {
+    restore();
+    expect(hasHad).toBe(true);
+  }
+}
