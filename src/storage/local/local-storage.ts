@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { WrittenArchive } from "../../archive/writer.ts";
 import { FoldError, fromSystemError } from "../../errors.ts";
@@ -22,7 +22,8 @@ import { TextClaims } from "./claim-texts.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { isMissing, makeFolder, makeSubfolder, namesIn, remove, removeIn, writeQuickly } from "./files.ts";
 import { copyPath, inputBase, isInput, keptAt, resultBase } from "./kept.ts";
-import { idOfInput, type Layout, layoutOf, nameOfInput, textsBelow } from "./layout.ts";
+import { idOfInput, type Layout, layoutOf, textsBelow } from "./layout.ts";
+import { jobsInProcess, waitingTexts } from "./list-jobs.ts";
 import { asOwner, attemptOf, lost, release, SOURCE, takeOver, whileOwner } from "./ownership.ts";
 import { complete, keepArchive } from "./publish.ts";
 import { PutAside } from "./put-aside.ts";
@@ -33,7 +34,6 @@ import {
   type JobRecord,
   ORIGIN,
   RECORD,
-  readHeartbeat,
   readRecord,
   type WorkFolder,
   workFolders,
@@ -56,8 +56,6 @@ export interface LocalStorageOptions {
 }
 
 const CHUNKS = "chunks";
-/** No job is renamed right before each of so many looks. */
-const MOST_LISTINGS = 100;
 /** Of files that only who was writing them could have finished (temporaryPath). */
 const UNFINISHED_ENDING = ".tmp";
 
@@ -260,48 +258,9 @@ export class LocalStorage implements Storage {
   listJobs(): Answer<JobEntry[]> {
     // In the order in which a job goes through the folders, each looked at to its end before the next: one on its way may
     // be seen twice, and is not missed.
-    const waiting = this.waitingTexts();
-    const inProcess = this.jobsInProcess();
+    const waiting = waitingTexts(this.layout);
+    const inProcess = jobsInProcess(this.layout, this.staleness);
     return [...inProcess, ...waiting, ...this.putAside.list()];
-  }
-
-  private waitingTexts(): JobEntry[] {
-    return textsBelow(this.layout.input).flatMap((path): JobEntry[] => {
-      const size_bytes = statSync(join(this.layout.input, path), { throwIfNoEntry: false })?.size;
-      if (size_bytes === undefined) return [];
-      return [{ ...idle, id: idOfInput(path), kind: "text", name: nameOfInput(path), state: "waiting", size_bytes }];
-    });
-  }
-
-  /** A folder that is renamed between its listing and its reading is looked for under its next name. */
-  private jobsInProcess(): JobEntry[] {
-    const found: JobEntry[] = [];
-    const looked = new Set<string>();
-    let folders = workFolders(this.layout.inProcess);
-    for (let listings = 1; listings <= MOST_LISTINGS && folders.length > 0; listings++) {
-      const renamed = new Set<string>();
-      for (const folder of folders) {
-        looked.add(folder.path);
-        const entry = this.entryOf(folder);
-        if (entry !== null) found.push(entry);
-        else if (!existsSync(folder.path)) renamed.add(folder.id);
-      }
-      if (renamed.size === 0) break;
-      folders = workFolders(this.layout.inProcess).filter(({ id, path }) => renamed.has(id) && !looked.has(path));
-    }
-    return found;
-  }
-
-  private entryOf(folder: WorkFolder): JobEntry | null {
-    const record = readRecord(folder.path);
-    if (record === null) return null;
-    const { id, kind, name, size_bytes, failures, worker } = record;
-    const job = { ...idle, id, kind, name, size_bytes, failures };
-    if (folder.state === "free") return { ...job, state: "waiting" };
-    const beat = readHeartbeat(folder.path);
-    const progress = beat && { share: beat.share, orthos: beat.orthos };
-    const heartbeat_age_ms = Math.round(this.staleness.silence_ms(folder));
-    return { ...job, state: "running", worker, heartbeat_age_ms, progress };
   }
 
   retryJob(id: string): Answer<void> {
@@ -349,8 +308,6 @@ export class LocalStorage implements Storage {
     this.spare.close();
   }
 }
-
-const idle = { failures: 0, worker: null, heartbeat_age_ms: null, progress: null, failure: null } as const;
 
 const anyJob = { worker: "cancel", options: { max_dims: 2, min_volume: 1, shard: null }, merges: false } as const;
 
