@@ -6,6 +6,8 @@ import type { ArchiveRow, ClaimedJob, JobOptions, JobType } from "./rows.ts";
 /** Which job a worker takes. */
 export interface ClaimWanted {
   readonly worker: string;
+  /** Names the claim, for `findClaim`; left out: any. */
+  readonly token?: string;
   /** Only this job. */
   readonly id?: string;
   /** Of merges that wait for another attempt: those of texts submitted as one and of shards, or all. */
@@ -38,9 +40,8 @@ export interface ClaimedRecord {
  * claim that is still under way somewhere from succeeding beside its repetition.
  */
 export async function claimJob(database: Database, wanted: ClaimWanted): Promise<ClaimedJob | null> {
-  const { worker, id = null, scope, options = null, most_bytes } = wanted;
+  const { worker, token = crypto.randomUUID(), id = null, scope, options = null, most_bytes } = wanted;
   if (id !== null && !isId(id)) return null;
-  const token = crypto.randomUUID();
   const [text, merge] = [limitOf(most_bytes?.text), limitOf(most_bytes?.merge)];
   const [dims, volume] = [textOf(options?.max_dims), textOf(options?.min_volume)];
   return await database.do({

@@ -6,6 +6,8 @@ import type { ClaimedJob, JobOptions } from "./rows.ts";
 /** Which archives a worker merges. */
 export interface MergeWanted {
   readonly worker: string;
+  /** Names the claim, for `findClaim`; left out: any. */
+  readonly token?: string;
   /** Only archives that were folded with these options; null for any, as long as they are the same. */
   readonly options: JobOptions | null;
   /** Only archives of one batch with each other, or all. The shards of a text are joined either way. */
@@ -33,8 +35,8 @@ type Try = { readonly found: number } & { readonly [K in keyof ClaimedRecord]: C
  */
 export async function claimMerge(database: Database, wanted: MergeWanted): Promise<ClaimedJob | null> {
   if (!(await mayMerge(database, wanted))) return null;
+  const { token = crypto.randomUUID() } = wanted;
   for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const token = crypto.randomUUID();
     const claimed = await database.do<ClaimedJob | "nothing" | "outrun">({
       run: async (sql) => {
         const [result] = await attemptMerge(sql, wanted, token);

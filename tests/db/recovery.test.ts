@@ -13,7 +13,8 @@ import { listRuns } from "../../src/db/list-runs.ts";
 import { reclaimStale } from "../../src/db/reclaim-stale.ts";
 import { retryJob } from "../../src/db/retry-job.ts";
 import { submitJobs } from "../../src/db/submit-jobs.ts";
-import { cutProxy } from "../support/cut-proxy.ts";
+import { Claims } from "../../src/storage/cloud/claims.ts";
+import { cutProxy, type Mode } from "../support/cut-proxy.ts";
 import { asOwner, connect, newDatabase } from "../support/database.ts";
 import { archiveOf, broken, claim, codeOf, failure, MAX_ATTEMPTS, newJob, publish, submit } from "./fixtures.ts";
 
@@ -136,5 +137,39 @@ test("a backend is killed at any moment of each job, and the pool is of one", as
   });
   expect(kills).toBeGreaterThan(0);
   expect(completed).toEqual(names);
+  expect(await broken(database)).toEqual([]);
+});
+
+test("a claim whose answer is lost, and the database with it for longer than anybody's patience: the next finds it", async () => {
+  const url = await newDatabase();
+  const proxy = cutProxy(url);
+  const database = await connect(proxy.url, { max: 1, patience_ms: 50, reply_ms: 200 });
+  const claims = new Claims();
+  const options = { max_dims: 2, min_volume: 1, shard: null };
+  const wanted = { worker: "w", options, merges: true };
+  const next = () => claims.next(database, wanted);
+  const unheard = async (mode: Mode) => {
+    await getJob(database, crypto.randomUUID());
+    proxy.mode = mode;
+    expect(await codeOf(next())).toBe("unreachable");
+    proxy.mode = "pass";
+  };
+  const [first] = await submit(database, "first", "second");
+  await unheard("end");
+  // Somebody else asks for a certain job in between: the lost claim is none of his.
+  expect(await claims.next(database, { ...wanted, id: crypto.randomUUID() })).toBeNull();
+  expect(await next()).toMatchObject({ jobId: first, attempt: 1 });
+  expect(await next()).toMatchObject({ name: "second" });
+  expect(await next()).toBeNull();
+  await publish(await connect(url), "one", 10);
+  await publish(await connect(url), "two", 20);
+  // A claim of a text and two questions come before the statement that makes a merge.
+  proxy.passing = 3;
+  await unheard("end");
+  expect(proxy.passing).toBe(0);
+  expect(await next()).toMatchObject({ jobType: "archive_merge", attempt: 1 });
+  // Nothing was carried out: the one after it claims as ever.
+  await unheard("silence");
+  expect(await next()).toBeNull();
   expect(await broken(database)).toEqual([]);
 });

@@ -15,6 +15,8 @@ export type Mode =
   | "pass"
   /** The next answer to a statement is lost, and the connection with it: it was carried out, and nobody knows. */
   | "cut"
+  /** The same, and from then on silence. */
+  | "end"
   /** Nothing comes back any more, as if the network ended somewhere. */
   | "silence";
 
@@ -23,6 +25,8 @@ export interface CutProxy {
   /** The URL to connect to instead. */
   readonly url: string;
   mode: Mode;
+  /** So many answers still pass before one is lost. */
+  passing: number;
   /** How many answers were lost. */
   cuts: number;
   /** How many pieces of answers went nowhere. */
@@ -59,7 +63,7 @@ export function cutProxy(url: string, hostname = "127.0.0.1"): CutProxy {
   afterAll(() => listener.stop(true));
   const address = new URL(url);
   address.host = `${hostname}:${listener.port}`;
-  const proxy: CutProxy = { url: address.href, mode: "pass", cuts: 0, swallowed: 0 };
+  const proxy: CutProxy = { url: address.href, mode: "pass", passing: 0, cuts: 0, swallowed: 0 };
   return proxy;
 }
 
@@ -74,12 +78,14 @@ function connectTo(client: Socket<Pair>, target: URL, proxy: CutProxy) {
           proxy.swallowed++;
           return;
         }
-        if (proxy.mode === "pass" || !Buffer.from(bytes).includes(READY)) {
+        const isAnswer = Buffer.from(bytes).includes(READY);
+        if (proxy.mode === "pass" || !isAnswer || proxy.passing > 0) {
+          if (isAnswer && proxy.mode !== "pass") proxy.passing--;
           server.data.write(bytes);
           return;
         }
         proxy.cuts++;
-        proxy.mode = "pass";
+        proxy.mode = proxy.mode === "end" ? "silence" : "pass";
         server.data.terminate();
         server.terminate();
       },

@@ -3,8 +3,6 @@ import { join } from "node:path";
 import type { WrittenArchive } from "../../archive/writer.ts";
 import { abandonJob } from "../../db/abandon-job.ts";
 import { cancelJob } from "../../db/cancel-job.ts";
-import { claimJob } from "../../db/claim-job.ts";
-import { claimMerge } from "../../db/claim-merge.ts";
 import { completedBy, completeJob } from "../../db/complete-job.ts";
 import { parseAddress } from "../../db/connection.ts";
 import { type Database, placeOf } from "../../db/database.ts";
@@ -34,6 +32,7 @@ import type {
 import { MAX_ATTEMPTS } from "../port.ts";
 import { AttemptFolders, removeFolder } from "./attempt-folders.ts";
 import { BucketArchives, type Uploaded } from "./bucket-archives.ts";
+import { Claims } from "./claims.ts";
 import type { CloudConfig } from "./cloud-config.ts";
 import { CloudParts } from "./cloud-parts.ts";
 import { sha256OfInput } from "./keys.ts";
@@ -54,6 +53,7 @@ export class CloudStorage implements Storage {
   private readonly parts: Parts;
   private readonly archives: BucketArchives;
   private readonly folders: AttemptFolders;
+  private readonly claims = new Claims();
   private hasBuckets = false;
   /** The archives of attempts under way. */
   private readonly written = new WeakMap<Attempt, Uploaded>();
@@ -69,24 +69,10 @@ export class CloudStorage implements Storage {
   }
 
   async claimNextJob(wanted: JobWanted): Promise<Attempt | null> {
-    const { worker, id, merges, most_bytes } = wanted;
     const database = await this.cloud.database();
     if (!this.hasBuckets) await this.cloud.checkBuckets();
     this.hasBuckets = true;
-    const options = { max_dims: wanted.options.max_dims, min_volume: wanted.options.min_volume, shard: null };
-    const limits = most_bytes === undefined ? {} : { most_bytes };
-    const claimed = await claimJob(database, {
-      worker,
-      scope: merges ? "all" : "batches",
-      options,
-      ...limits,
-      ...(id === undefined ? {} : { id }),
-    });
-    if (claimed !== null || id !== undefined) return await this.attemptOf(database, claimed);
-    const limit = most_bytes === undefined ? {} : { most_bytes: most_bytes.merge };
-    const batch = await claimMerge(database, { worker, options: null, scope: "batches", ...limit });
-    if (batch !== null || !merges || wanted.options.shard !== null) return await this.attemptOf(database, batch);
-    return await this.attemptOf(database, await claimMerge(database, { worker, options, scope: "all", ...limit }));
+    return await this.attemptOf(database, await this.claims.next(database, wanted));
   }
 
   /** The attempt at a job, with its folder; where that cannot be made, the job is for somebody else. */
