@@ -26,6 +26,8 @@ export interface Task<T> {
    * out where carrying it out twice gives the same.
    */
   readonly find?: (sql: Client) => Promise<T | null>;
+  /** How long to try again while there is no connection; left out: as long as the database does. */
+  readonly patience_ms?: number;
 }
 
 const PATIENCE_MS = 30_000;
@@ -59,7 +61,7 @@ export class Database {
    *
    * @throws FoldError `unreachable` when there was no connection for the patience, `refused`, `schema`, `failed`
    */
-  async do<T>({ run, find }: Task<T>): Promise<T> {
+  async do<T>({ run, find, patience_ms = this.patience_ms }: Task<T>): Promise<T> {
     // Set by the first failure: whoever waited long for an answer that was lost must still learn what became of it.
     let deadline: number | null = null;
     let isUnsure = false;
@@ -76,8 +78,8 @@ export class Database {
           const done = await this.answered(find).catch(() => null);
           if (done !== null) return done;
         }
-        deadline ??= performance.now() + this.patience_ms;
         const isLost = isConnectionLost(error);
+        deadline ??= performance.now() + (isLost ? patience_ms : this.patience_ms);
         isUnsure ||= isLost;
         const pause_ms = Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries);
         const mayRetry = (isLost || isTakenBack(error)) && !this.isClosed;

@@ -7,15 +7,20 @@ import type { Database } from "./database.ts";
  * circle; one that is being completed at this moment is left out. Then its lease is looked at once more while it is
  * deleted: a heartbeat that came in between saves it.
  *
+ * It is not tried again when there is no connection: the first statement to come through after an outage would free the
+ * jobs of all who could not say that they are alive.
+ *
  * @param grace_ms by the database's clock
  * @param maxAttempts so many failures and losses put a job aside
  * @returns how many jobs were freed or put aside
+ * @throws FoldError `unreachable`, at once
  */
 export async function reclaimStale(database: Database, grace_ms: number, maxAttempts: number): Promise<number> {
   const hint = "see whether it ran out of memory; `fold retry` lets it try again";
   const grace = `${Math.round(grace_ms)} milliseconds`;
-  const freed = await database.ask(
-    (sql) => sql`
+  const freed = await database.do({
+    patience_ms: 0,
+    run: (sql) => sql`
       with silent as (
         select j.id from jobs j join job_locks l on l.job_id = j.id
         where j.status = 'processing' and l.heartbeat_at < now() - ${grace}::interval
@@ -41,6 +46,6 @@ export async function reclaimStale(database: Database, grace_ms: number, maxAtte
         update archives a set reserved_by = null from freed f where a.reserved_by = f.id and f.is_aside
       )
       select id from freed`,
-  );
+  });
   return freed.length;
 }

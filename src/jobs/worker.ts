@@ -48,6 +48,8 @@ const LAST_IDLE_LOOK_MS = 10_000;
 const NOTE_EVERY_MS = 500;
 /** Jobs of lost workers are looked for so many times in a grace period. */
 const LOOKS_PER_GRACE = 10;
+/** For such a part of the grace period they are left alone after all may have been cut off: others may still wait. */
+const PATIENCE_PER_GRACE = 4;
 /** Whoever was stopped for such a part of the grace period may be the first of many to go on. */
 const STOPS_PER_GRACE = 4;
 /** Memory that handing over takes beside a fold, at most (scripts/bench/store.ts). */
@@ -86,7 +88,8 @@ class WorkLoop {
   /** The attempt that is run, and one that is handed over. */
   private readonly underWay = new Map<Attempt, Running>();
   private readonly handOver = new HandOver(() => this.stopAll());
-  private lookedForLost_ms = -Infinity;
+  /** When to look for the jobs of lost workers again. */
+  private nextFree_ms = -Infinity;
   private readonly outages: Outages;
   private readonly giveUp: GiveUp;
   private readonly stops: Stops;
@@ -122,7 +125,7 @@ class WorkLoop {
 
   /** They have been cut off or stopped, too: time for them to say that they are alive. */
   private waitForOthers(): void {
-    this.lookedForLost_ms = performance.now();
+    this.nextFree_ms = performance.now() + this.request.storage.grace_ms / PATIENCE_PER_GRACE;
   }
 
   async close(): Promise<void> {
@@ -173,9 +176,9 @@ class WorkLoop {
   }
 
   private async claim(): Promise<Attempt | null> {
-    const { worker, options, merges, jobId, budget_bytes, storage } = this.request;
+    const { worker, options, merges, jobId, budget_bytes } = this.request;
     this.stops.look();
-    const isDue = performance.now() - this.lookedForLost_ms > storage.grace_ms / LOOKS_PER_GRACE;
+    const isDue = performance.now() > this.nextFree_ms;
     // The first to come back from an outage would free the jobs of all others, who could not say that they are alive.
     if (isDue && !this.outages.isAway) await this.freeLostJobs();
     const wanted = { worker, options, merges, most_bytes: mostBytes(budget_bytes) };
@@ -183,8 +186,8 @@ class WorkLoop {
   }
 
   private async freeLostJobs(): Promise<void> {
-    const { onEvent } = this.request;
-    this.lookedForLost_ms = performance.now();
+    const { storage, onEvent } = this.request;
+    this.nextFree_ms = performance.now() + storage.grace_ms / LOOKS_PER_GRACE;
     try {
       const count = await this.storage.reclaimStale();
       if (count > 0) onEvent({ kind: "reclaimed", count });

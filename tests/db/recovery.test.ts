@@ -85,7 +85,8 @@ test("a failure whose answer is lost counts once", async () => {
   expect([proxy.cuts, (await getJob(database, id))?.retryCount]).toEqual([1, 1]);
   await claim(database);
   proxy.mode = "cut";
-  await reclaimStale(database, -1_000, MAX_ATTEMPTS);
+  expect(await codeOf(reclaimStale(database, -1_000, MAX_ATTEMPTS))).toBe("unreachable");
+  expect(await reclaimStale(database, -1_000, MAX_ATTEMPTS)).toBe(0);
   expect((await getJob(database, id))?.retryCount).toBe(2);
 });
 
@@ -172,4 +173,18 @@ test("a claim whose answer is lost, and the database with it for longer than any
   await unheard("silence");
   expect(await next()).toBeNull();
   expect(await broken(database)).toEqual([]);
+});
+
+test("lost jobs are not freed by what was asked before an outage: their workers were cut off, too", async () => {
+  const url = await newDatabase();
+  const proxy = cutProxy(url);
+  const database = await connect(proxy.url, { max: 1, reply_ms: 200 });
+  await submit(database, "book");
+  const job = await claim(database);
+  proxy.mode = "silence";
+  const freed = codeOf(reclaimStale(database, 0, MAX_ATTEMPTS));
+  await Bun.sleep(300);
+  proxy.mode = "pass";
+  expect(await freed).toBe("unreachable");
+  await heartbeat(database, job, null);
 });

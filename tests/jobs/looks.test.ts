@@ -137,27 +137,29 @@ test("a worker that was stopped gives those who were stopped with it time to say
   const { request, stop } = workerOn(place, { stays: true });
   time.onWait = (waits) => {
     if (waits === 9) time.pass(GRACE_MS);
-    if (waits === 18) stop();
+    if (waits === 27) stop();
   };
   await work(request);
-  const before = claimsAround(50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, ...Array<number>(5).fill(10_000));
+  const before = claimsAround(50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, ...Array<number>(14).fill(10_000));
   expect(log.slice(0, before.length + 1)).toEqual(["free", ...before]);
-  // 60 s after it went on.
+  // 150 s after it went on.
   expect(log.slice(before.length + 1, before.length + 4)).toEqual([10_000, "free", "claim"]);
 });
 
-test("jobs of lost workers are freed ten times in a grace period; not before those who were cut off had their time", async () => {
+test("jobs of lost workers are freed ten times in a grace period; later where all were cut off, who need their time", async () => {
   logFrees();
   const { request, events, stop } = workerOn(place, { stays: true });
   time.onWait = (waits) => {
     if (waits === 2) failures = 8;
-    if (waits === 24) stop();
+    if (waits === 40) stop();
   };
   await work(request);
   const away = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000];
-  const before = claimsAround(50, 100, ...away, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000, 10_000);
+  const rest = Array<number>(13).fill(10_000);
+  const before = claimsAround(50, 100, ...away, 200, 400, 800, 1_600, 3_200, 6_400, ...rest);
   expect(log.slice(0, before.length + 1)).toEqual(["free", ...before]);
-  // 52.65 s after the storage was back, and 62.65 s after it.
+  // 152.65 s after the storage was back, and 60 s after that.
   expect(log.slice(before.length + 1, before.length + 5)).toEqual([10_000, "free", "claim", 10_000]);
+  expect(log.slice(before.length + 5).indexOf("free")).toBe(2 * 5);
   expect(kindsOf(events)).toEqual(["away", "back"]);
 });
