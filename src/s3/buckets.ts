@@ -114,11 +114,23 @@ async function readRules({ connection, bucket }: Place, { signal }: CallOptions)
     act: async ({ send }) => {
       try {
         const answer = await send({ method: "GET", bucket, query: { lifecycle: "" } });
-        return elementsOf(await readXml(answer, "LifecycleConfiguration", deed), "Rule");
+        return elementsOf(await readXml(answer, "LifecycleConfiguration", deed), "Rule").map(asItIsSet);
       } catch (error) {
         if (error instanceof ErrorAnswer && error.errorCode === "NoSuchLifecycleConfiguration") return [];
         throw error;
       }
     },
   });
+}
+
+/**
+ * A rule as it has to be given back. Ceph tells the prefix beside the tags of a filter and takes it only among them: given
+ * back as it was told, somebody else's rule would throw away what has the tags, wherever it lies.
+ */
+function asItIsSet(rule: Element): Element {
+  const [filter] = elementsOf(rule, "Filter");
+  const [tags] = elementsOf(filter ?? {}, "And");
+  if (filter?.Prefix === undefined || tags === undefined) return rule;
+  const { Prefix, And: _, ...others } = filter;
+  return { ...rule, Filter: { ...others, And: { Prefix, ...tags } } };
 }
