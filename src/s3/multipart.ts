@@ -7,7 +7,7 @@ import { readXml, textOf, writeXml } from "./xml.ts";
 
 /** Parts on their way at the same time; each is in memory. */
 const PARALLEL = 4;
-/** How long a failed upload waits for its parts to be thrown away. */
+/** How long a failed upload waits for its parts to be thrown away; its own error is the one that is told. */
 const ABORT_MS = 10_000;
 
 /** Fills a buffer with what stands at a place of the file. */
@@ -46,7 +46,8 @@ export async function putParts(
     await complete(upload);
     await check(upload);
   } catch (error) {
-    await abortUpload(place, key, id).catch(() => {
+    // Also after a stop, so not by the signal of whoever stopped it.
+    await abortUpload(place, key, id, { signal: AbortSignal.timeout(ABORT_MS) }).catch(() => {
       // The rule of the bucket throws the parts away in the end; the first error is the one to tell.
     });
     throw error;
@@ -144,21 +145,22 @@ async function check({ place, key, hashes, signal }: Upload): Promise<void> {
   throw damaged({ action: "write", subject: `${place.bucket}/${key}` }, what);
 }
 
-/** Begin an upload and throw it away: whether that is allowed, and nothing else. */
+/** Begin an upload and throw it away, also when it is stopped: whether that is allowed, and nothing else. */
 export async function tryUpload(place: Place, key: string, { signal }: CallOptions = {}): Promise<void> {
-  await abortUpload(
-    place,
-    key,
-    await create(place, key, { metadata: {}, ...(signal === undefined ? {} : { signal }) }),
-  );
+  await abortUpload(place, key, await create(place, key, { metadata: {}, signal }));
 }
 
 /** Throw the parts of an upload away, whatever became of its connection. */
-export async function abortUpload({ connection, bucket }: Place, key: string, id: string): Promise<void> {
+export async function abortUpload(
+  { connection, bucket }: Place,
+  key: string,
+  id: string,
+  { signal }: CallOptions = {},
+): Promise<void> {
   await connection.call({
     action: "throw away the parts of",
     subject: `${bucket}/${key}`,
-    signal: AbortSignal.timeout(ABORT_MS),
+    signal,
     act: ({ send }) => send({ method: "DELETE", bucket, key, query: { uploadId: id } }),
   });
 }

@@ -72,7 +72,7 @@ export async function abortStaleUploads(
     for (const { key, id, begun_ms } of page) {
       if (begun_ms >= before_ms) continue;
       try {
-        if (!dryRun) await abortUpload(place, key, id);
+        if (!dryRun) await abortUpload(place, key, id, options);
         count++;
       } catch (error) {
         // Somebody else was faster, or it was completed.

@@ -1,5 +1,5 @@
 // A real gateway behind a proxy that fails: what fold believes afterwards is what is there.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bucket } from "../../src/s3/bucket.ts";
@@ -8,7 +8,7 @@ import { readBody } from "../../src/s3/get.ts";
 import { foldErrorOf } from "../support/folds.ts";
 import { type Fault, type Seen, startProxy } from "../support/proxy.ts";
 import { randomNumbers } from "../support/random.ts";
-import { putUnhashed } from "../support/raw-object.ts";
+import { beginUpload, putUnhashed } from "../support/raw-object.ts";
 import { hasty, otherWay, spaces, temporaryBucket } from "../support/spaces.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -348,6 +348,39 @@ test("objects that could not be removed for a moment are removed by the next cal
   });
   await behind(always("AccessDenied"), async (there) => {
     expect(await failing(there)).toMatchObject({ code: "refused", message: expect.stringContaining("AccessDenied") });
+  });
+});
+
+describe("uploads that others have left are thrown away", () => {
+  const isAbort = ({ method, path }: Seen) => method === "DELETE" && path.includes("uploadId=");
+
+  test("until the user stops it, and not on", async () => {
+    const prefix = crypto.randomUUID();
+    for (let i = 0; i < 3; i++) await beginUpload(bucket.name, `${prefix}/${i}`);
+    const stop = new AbortController();
+    const decide = (request: Seen): Fault | null => {
+      if (!isAbort(request)) return null;
+      stop.abort();
+      return { kind: "stall" };
+    };
+    const seen = await behind(decide, async (there) => {
+      const error = await foldErrorOf(() => there.abortStaleUploads(prefix, Infinity, { signal: stop.signal }));
+      expect(error.code).toBe("interrupted");
+    });
+    expect(seen.filter(isAbort).length).toBe(1);
+    expect(await bucket.abortStaleUploads(prefix, Infinity)).toBe(3);
+  });
+
+  test("with the patience of every call: no time that is over is told as a stop by the user", async () => {
+    const prefix = crypto.randomUUID();
+    await beginUpload(bucket.name, `${prefix}/0`);
+    const timeout = spyOn(AbortSignal, "timeout").mockReturnValue(AbortSignal.abort());
+    try {
+      await bucket.tryUpload(`${prefix}/1`);
+      expect(await bucket.abortStaleUploads(prefix, Infinity)).toBe(1);
+    } finally {
+      timeout.mockRestore();
+    }
   });
 });
 

@@ -79,7 +79,7 @@ export class ResultArchives {
     archive.close();
     const { manifest } = archive;
     const metadata = toMetadata(factsOf(manifest, name, tar_sha256, text), manifest);
-    if (isAgain) await this.endUploads(key);
+    if (isAgain) await this.endUploads(key, signal);
     await this.bucket.putFile(key, file, { metadata, signal });
   }
 
@@ -180,9 +180,9 @@ export class ResultArchives {
   }
 
   /** Nobody else uses this key. A key that may only write cannot; then the rule of the bucket does it in the end. */
-  private async endUploads(key: string): Promise<void> {
+  private async endUploads(key: string, signal: AbortSignal | undefined): Promise<void> {
     try {
-      await this.bucket.abortStaleUploads(key, Number.POSITIVE_INFINITY);
+      await this.bucket.abortStaleUploads(key, Number.POSITIVE_INFINITY, { signal });
     } catch (error) {
       if (!(error instanceof FoldError && error.code === "refused")) throw error;
     }
