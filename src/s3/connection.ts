@@ -35,6 +35,9 @@ const IDLE_MS = 30_000;
 /** 50 kB a second: a slower line counts as broken. */
 const SLOWEST_BYTES_A_MS = 50;
 
+/** How a request is answered that cannot be, whatever it asks: with another key, another clock, another region. */
+const TOLD_OF_ALL: ReadonlySet<number> = new Set([301, 400, 403]);
+
 /** A connection to an S3 service: any number of sockets, which are opened when they are needed. */
 export class Connection {
   /** How far the clock over there is ahead of ours, by the last answer: to about a second. */
@@ -84,8 +87,28 @@ export class Connection {
     const options = { method, headers, body, signal, redirect: "manual", decompress: false } as const;
     const response = await fetch(url, options);
     this.readClock(response);
-    if (!response.ok) throw new ErrorAnswer(response.status, await errorCodeOf(response, deed));
+    if (!response.ok) throw new ErrorAnswer(response.status, await this.reasonOf(response, request, signal, deed));
     return response;
+  }
+
+  /** What an error calls itself; undefined where nobody tells. */
+  private async reasonOf(
+    response: Response,
+    { method, bucket }: S3Request,
+    signal: AbortSignal,
+    deed: Deed,
+  ): Promise<string | undefined> {
+    const { status } = response;
+    if (method !== "HEAD" || !TOLD_OF_ALL.has(status)) return await errorCodeOf(response, deed);
+    // The answer to a HEAD has no body. What is wrong with a key or a clock is told about every request.
+    try {
+      const query = { "list-type": "2", "max-keys": "0" };
+      await (await this.send({ method: "GET", bucket, query }, signal, deed)).body?.cancel();
+    } catch (error) {
+      if (!(error instanceof ErrorAnswer)) throw error;
+      if (error.status === status) return error.errorCode;
+    }
+    return undefined;
   }
 
   private readClock(response: Response): void {

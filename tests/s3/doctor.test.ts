@@ -85,7 +85,7 @@ test("a wrong secret and a wrong key are told, never shown", async () => {
     expect(stdout).toContain(name);
     expect(stdout + stderr).not.toContain(wrong);
     const setup = await call(["setup"], { env: { ...env, [name]: wrong, FOLD_DEBUG: "1" } });
-    expect(setup.exit).toBe(4);
+    expect([setup.exit, setup.stderr]).toEqual([4, expect.stringContaining(name)]);
     expect(setup.stdout + setup.stderr).not.toContain(wrong);
     expect(setup.stdout + setup.stderr).not.toContain(spaces.secretKey);
   }

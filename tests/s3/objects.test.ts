@@ -219,7 +219,17 @@ describe("refusals tell what to do and no secret", () => {
     [{ accessKey: "NOBODY", secretKey: secret }, "DO_SPACES_ACCESS_KEY"],
   ])("%j", async (changes, hint) => {
     const other = otherWay(bucket, changes);
-    for (const act of [() => other.get("x", 1), () => other.put("x", whale), () => other.list("").next()]) {
+    const acts = [
+      ...[() => other.get("x", 1), () => other.put("x", whale), () => other.list("").next()],
+      // What is asked by HEAD, which is answered without a word.
+      ...[
+        () => other.head("x"),
+        () => other.getFile("x", join(folder, "x")),
+        () => other.exists(),
+        () => other.ensure(),
+      ],
+    ];
+    for (const act of acts) {
       const error = await act().then(
         () => null,
         (caught: unknown) => caught as Error,

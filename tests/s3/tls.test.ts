@@ -46,9 +46,9 @@ const cases: [host: string, issuer: string, message: string, requests: number][]
   ["localhost", "unknown", "the certificate is not to be trusted", 0],
   // Its issuer is vouched for, and it is another host's.
   ["127.0.0.2", "known", "the certificate is not to be trusted", 0],
-  // Only then the key is looked at, by a server that refuses all.
-  ["localhost", "known", "the key may not do this", 1],
-  ["127.0.0.1", "known", "the key may not do this", 1],
+  // Only then the key is looked at, by a server that refuses all: also to say why.
+  ["localhost", "known", "the key may not do this", 2],
+  ["127.0.0.1", "known", "the key may not do this", 2],
 ];
 test.if(hasCertificate).each(cases)(
   "the executable, %s, an issuer that is %s: %s (needs openssl)",
