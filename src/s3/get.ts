@@ -29,7 +29,7 @@ export async function get(
     signal,
     act: async (one) => {
       const answer = await one.send({ method: "GET", bucket, key });
-      const info = infoOf(answer);
+      const info = infoOf(answer, deed);
       if (info.size_bytes > most_bytes) {
         await answer.body?.cancel();
         const message = `${deed.subject} has ${info.size_bytes} bytes, more than the ${most_bytes} that it may have`;

@@ -1,7 +1,7 @@
 import { unquote } from "./etag.ts";
 import type { CallOptions, Place } from "./place.ts";
 import { SHA256_KEY } from "./place.ts";
-import { S3Error } from "./s3-error.ts";
+import { type Deed, damaged, S3Error } from "./s3-error.ts";
 
 const META = "x-amz-meta-";
 
@@ -16,15 +16,22 @@ export interface ObjectInfo {
   readonly sha256: string | null;
 }
 
-/** What an answer tells about its object. */
-export function infoOf({ headers }: Response): ObjectInfo {
+/**
+ * What an answer tells about its object.
+ *
+ * @throws S3Error `corrupt`, transient, for one of somebody who knows no objects: a page of something in between
+ */
+export function infoOf({ headers }: Response, deed: Deed): ObjectInfo {
+  const [length, tag] = [headers.get("content-length") ?? "", headers.get("etag") ?? ""];
+  // Each object has both. No length is not the length 0, and without an ETag nothing that is read could be compared.
+  if (!/^\d+$/.test(length) || tag === "") throw damaged(deed, "the answer does not tell what the object is");
   const metadata = Object.fromEntries(
     [...headers].filter(([name]) => name.startsWith(META)).map(([name, value]) => [name.slice(META.length), value]),
   );
   const sha256 = metadata[SHA256_KEY] ?? "";
   return {
-    size_bytes: Number(headers.get("content-length") ?? 0),
-    etag: unquote(headers.get("etag")),
+    size_bytes: Number(length),
+    etag: unquote(tag),
     modified_ms: Date.parse(headers.get("last-modified") ?? "") || 0,
     metadata,
     sha256: /^[0-9a-f]{64}$/.test(sha256) ? sha256 : null,
@@ -38,12 +45,12 @@ export function headersOf(metadata: Readonly<Record<string, string>>): Record<st
 
 /** What is known of an object; null where there is none, or no bucket. */
 export async function head({ connection, bucket }: Place, key: string, options: CallOptions = {}) {
+  const deed = { action: "look at", subject: `${bucket}/${key}` };
   try {
     return await connection.call<ObjectInfo>({
-      action: "look at",
-      subject: `${bucket}/${key}`,
+      ...deed,
       signal: options.signal,
-      act: async ({ send }) => infoOf(await send({ method: "HEAD", bucket, key })),
+      act: async ({ send }) => infoOf(await send({ method: "HEAD", bucket, key }), deed),
     });
   } catch (error) {
     if (error instanceof S3Error && error.status === 404) return null;

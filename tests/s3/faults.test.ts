@@ -1,10 +1,11 @@
 // A real gateway behind a proxy that fails: what fold believes afterwards is what is there.
 import { describe, expect, spyOn, test } from "bun:test";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bucket } from "../../src/s3/bucket.ts";
 import type { S3Options } from "../../src/s3/connection.ts";
 import { readBody } from "../../src/s3/get.ts";
+import { infoOf } from "../../src/s3/head.ts";
 import { foldErrorOf } from "../support/folds.ts";
 import { type Fault, type Seen, startProxy } from "../support/proxy.ts";
 import { randomNumbers } from "../support/random.ts";
@@ -223,6 +224,43 @@ describe("an answer that ends too early is never taken for whole", () => {
     );
     expect(readFileSync(path).equals(big)).toBe(true);
     expect(seen.filter(({ method }) => method === "GET").length).toBeGreaterThan(big.length / (2 << 20));
+  });
+});
+
+describe("an answer of somebody who knows no objects", () => {
+  const page: Fault = { kind: "status", status: 200, body: "<html><body>log in first</body></html>" };
+  const corrupt = { code: "corrupt", message: expect.stringContaining("does not tell what the object is") };
+
+  test("is no object, and what is there is asked for once more", async () => {
+    await behind(nth("GET", 1, page), async (there) => {
+      expect((await there.get("text", text.length)).bytes).toEqual(text);
+    });
+    await behind(nth("HEAD", 1, page), async (there) => {
+      expect(await there.head("text")).toMatchObject({ size_bytes: text.length });
+    });
+    const path = join(folder, "page");
+    await behind(
+      () => page,
+      async (there) => {
+        await expect(there.get("text", text.length)).rejects.toMatchObject(corrupt);
+        await expect(there.getFile("text", path)).rejects.toMatchObject(corrupt);
+        // Nor has somebody else been faster.
+        await expect(there.putIf("text", text, { ifAbsent: true })).rejects.toMatchObject(corrupt);
+      },
+    );
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("no length is not the length 0", () => {
+    const deed = { action: "look at", subject: "it" };
+    const answer = (headers: Record<string, string>) => new Response(null, { headers });
+    expect(infoOf(answer({ etag: '"a-2"', "content-length": "0" }), deed)).toMatchObject({
+      etag: "a-2",
+      size_bytes: 0,
+    });
+    for (const headers of [{ etag: '"a-2"' }, { "content-length": "5" }, { etag: '"a-2"', "content-length": "" }]) {
+      expect(() => infoOf(answer(headers as Record<string, string>), deed)).toThrow(expect.objectContaining(corrupt));
+    }
   });
 });
 
