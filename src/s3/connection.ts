@@ -35,8 +35,8 @@ const IDLE_MS = 30_000;
 /** 50 kB a second: a slower line counts as broken. */
 const SLOWEST_BYTES_A_MS = 50;
 
-/** How a request is answered that cannot be, whatever it asks: with another key, another clock, another region. */
-const TOLD_OF_ALL: ReadonlySet<number> = new Set([301, 400, 403]);
+/** How a request is answered that cannot be, whatever it asks: with a wrong key, clock or region. */
+const TOLD_OF_ALL: ReadonlySet<number> = new Set([400, 403]);
 
 /** A connection to an S3 service: any number of sockets, which are opened when they are needed. */
 export class Connection {

@@ -33,6 +33,12 @@ interface Explanation {
 
 const noBucket = "`fold setup` makes the buckets; DO_SPACES_BUCKET_... name them";
 
+const elsewhere: Explanation = {
+  code: "refused",
+  what: "this is not the place for it",
+  hint: "check DO_SPACES_ENDPOINT and DO_SPACES_REGION",
+};
+
 // By the error's name. Ceph tells no message, and a message of somebody else's might tell too much.
 const byName: Readonly<Record<string, Explanation>> = {
   InvalidAccessKeyId: { code: "refused", what: "the key is not known there", hint: "check DO_SPACES_ACCESS_KEY" },
@@ -48,6 +54,23 @@ const byName: Readonly<Record<string, Explanation>> = {
     what: "a bucket of this name belongs to somebody else",
     hint: "choose another name, and set it in DO_SPACES_BUCKET_...",
   },
+  InvalidBucketName: {
+    code: "usage",
+    what: "a bucket cannot have this name",
+    hint: "give 3 to 63 small letters, digits and hyphens in DO_SPACES_BUCKET_...",
+  },
+  TooManyBuckets: {
+    code: "refused",
+    what: "there may be no more buckets",
+    hint: "remove one, or name some that are there in DO_SPACES_BUCKET_...",
+  },
+  // No matter of rights, though it comes with the same status.
+  QuotaExceeded: {
+    code: "refused",
+    what: "there is no room left: the quota is used up",
+    hint: "remove what is not needed, or have the quota of the bucket or its owner raised",
+  },
+  AuthorizationHeaderMalformed: elsewhere,
   RequestTimeout: { code: "unreachable", what: "the other side waited too long", hint: "", isTransient: true },
   BadDigest: { code: "corrupt", what: "the bytes changed on their way", hint: "", isTransient: true },
 };
@@ -81,12 +104,18 @@ function byStatus(status: number, action: string): Explanation {
     const hint = hintOfRight(action);
     return { code: "refused", what: "the key may not do this", hint };
   }
+  if (status >= 300 && status < 400) return elsewhere;
   if (status === 404) return { code: "not_found", what: "there is none", hint: "check the name" };
   if (status === 409) return { code: "conflict", what: "somebody else changes it now", hint: again, isTransient: true };
   if (status === 412) return { code: "conflict", what: "somebody else has changed it", hint: "read it again" };
   if (status === 416) return { code: "conflict", what: "it is shorter than it was", hint: "read it again" };
   const isTransient = status >= 500 || status === 429 || status === 408;
-  return { code: isTransient ? "unreachable" : "failed", what: `it answered ${status}`, hint: again, isTransient };
+  if (isTransient) return { code: "unreachable", what: `it answered ${status}`, hint: again, isTransient };
+  return {
+    code: "failed",
+    what: `it answered ${status}`,
+    hint: "check the name; `fold doctor` tells what is possible",
+  };
 }
 
 /** An answer that tells of an error. */

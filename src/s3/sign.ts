@@ -10,6 +10,9 @@ export interface S3Config {
   readonly secretKey: string;
 }
 
+/** Wider than S3's own rule, for buckets from before it; but never a part of the path that is more, or less, than a bucket. */
+const BUCKET = /^\w[\w.-]*$/;
+
 /** What is asked of the service. */
 export interface S3Request {
   readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
@@ -32,7 +35,7 @@ export interface SignedRequest {
  * Sign a request by its headers. A body goes with its MD5, which is signed and vouches for it: there is no second hash of
  * it, here or there, and no body in signed chunks, which Ceph does not take from everybody.
  *
- * @throws FoldError `usage` for a key that no URL can name
+ * @throws FoldError `usage` for a key that no URL can name, and for what is no name of a bucket
  */
 export function sign(config: S3Config, request: S3Request): SignedRequest {
   const headers: Record<string, string> = { ...request.headers };
@@ -55,6 +58,10 @@ function signed(
   { method, bucket, key = "", query = {} }: S3Request,
   how: { readonly headers?: Record<string, string>; readonly signQuery?: boolean },
 ): SignedRequest {
+  if (!BUCKET.test(bucket)) {
+    const hint = "check DO_SPACES_BUCKET_...: a folder within a bucket is none";
+    throw new FoldError("usage", `${JSON.stringify(bucket)} is no name of a bucket`, hint);
+  }
   const { protocol, host, pathname } = new URL(endpoint);
   const credentials = { accessKeyId: accessKey, secretAccessKey: secretKey };
   const path = `${pathname.replace(/\/$/, "")}/${bucket}${pathOf(key)}${queryOf(query)}`;

@@ -368,6 +368,30 @@ test.each(seeds)("a bad day, seed %d: all that is told is true", async (seed) =>
   );
 });
 
+const told: [status: number, errorCode: string, hint: string][] = [
+  [301, "PermanentRedirect", "check DO_SPACES_ENDPOINT and DO_SPACES_REGION"],
+  [307, "", "check DO_SPACES_ENDPOINT and DO_SPACES_REGION"],
+  [400, "AuthorizationHeaderMalformed", "check DO_SPACES_ENDPOINT and DO_SPACES_REGION"],
+  [403, "RequestTimeTooSkewed", "set the clock of this machine"],
+  [403, "QuotaExceeded", "quota of the bucket"],
+  [403, "AccessDenied", "give the key the right"],
+];
+test.each(told)("what %d %s means is told, once and for all that is asked", async (status, errorCode, hint) => {
+  const body = `<?xml version="1.0"?><Error><Code>${errorCode}</Code></Error>`;
+  const refused = { code: "refused", exitCode: 4, hint: expect.stringContaining(hint) };
+  const seen = await behind(
+    () => ({ kind: "status", status, body }),
+    async (there) => {
+      await expect(there.put("told", text)).rejects.toMatchObject(refused);
+      await expect(there.get("text", text.length)).rejects.toMatchObject(refused);
+      await expect(there.getFile("text", join(folder, "told"))).rejects.toMatchObject(refused);
+    },
+  );
+  // A refusal does not pass, so nothing is tried again; why a HEAD was refused may have to be asked for.
+  expect(seen.map(({ method }) => method).slice(0, 3)).toEqual(["PUT", "GET", "HEAD"]);
+  expect(seen.length).toBeLessThanOrEqual(4);
+});
+
 test("objects that could not be removed for a moment are removed by the next call, and others told", async () => {
   const answer = (code: string) =>
     `<?xml version="1.0"?><DeleteResult><Error><Key>going</Key><Code>${code}</Code></Error></DeleteResult>`;

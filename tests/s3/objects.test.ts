@@ -8,12 +8,13 @@ import {
   PutBucketLifecycleConfigurationCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
+import { Bucket } from "../../src/s3/bucket.ts";
 import { Connection } from "../../src/s3/connection.ts";
 import { md5Of, sha256Of } from "../../src/s3/etag.ts";
 import { sign } from "../../src/s3/sign.ts";
 import { type OpenUpload, openUploads } from "../../src/s3/stale-uploads.ts";
 import { beginUpload } from "../support/raw-object.ts";
-import { otherWay, spaces, temporaryBucket } from "../support/spaces.ts";
+import { keysOf, otherWay, spaces, temporaryBucket } from "../support/spaces.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const bucket = await temporaryBucket();
@@ -238,6 +239,19 @@ describe("refusals tell what to do and no secret", () => {
       expect(Bun.inspect(error)).not.toContain(secret);
       expect(Bun.inspect(error)).not.toContain("Signature=");
     }
+  });
+
+  test.each([`${bucket.name}/folder`, `${bucket.name}?x`, "", ".", "a b"])("%j as a bucket", async (name) => {
+    const other = new Bucket(new Connection(spaces), name);
+    const acts = [() => other.ensure(), () => other.put("x", whale), () => other.list("").next()];
+    for (const act of acts) await expect(act()).rejects.toMatchObject({ code: "usage", exitCode: 2 });
+    expect(await keysOf(bucket, "folder")).toEqual([]);
+  });
+
+  test("a name that a new bucket cannot have", async () => {
+    const ensure = new Bucket(new Connection(spaces), "Of_Old").ensure();
+    const hint = expect.stringContaining("DO_SPACES_BUCKET_");
+    await expect(ensure).rejects.toMatchObject({ code: "usage", hint });
   });
 
   test("nobody there", async () => {
