@@ -5,8 +5,12 @@ import { elementsOf, readXml, textOf, writeXml } from "./xml.ts";
 
 /** As many as one call may name. */
 const BATCH = 1000;
+/** As much as one call may say: Ceph reads a mebibyte. */
+const BATCH_BYTES = 1_000_000;
+/** Of the elements around a key. */
+const AROUND_BYTES = "<Object><Key></Key></Object>".length;
 /** What the XML of a call for many cannot hold. */
-const control = /\p{Cc}/u;
+const unnamable = /[\p{Cc}\ufffe\uffff]/u;
 /** What is said of single objects, within an answer that is none of these, and may be another thing the next time. */
 const passing: ReadonlySet<string> = new Set([
   ...["InternalError", "SlowDown", "ServiceUnavailable", "OperationAborted", "RequestTimeout"],
@@ -18,9 +22,23 @@ const passing: ReadonlySet<string> = new Set([
  * @throws FoldError `refused` that says how many are left, when some could not be removed
  */
 export async function remove(place: Place, keys: readonly string[], options: CallOptions = {}): Promise<void> {
-  const tellable = keys.filter((key) => !control.test(key));
-  for (let at = 0; at < tellable.length; at += BATCH) await removeBatch(place, tellable.slice(at, at + BATCH), options);
-  for (const key of keys.filter((key) => control.test(key))) await removeOne(place, key, options);
+  for (const batch of batches(keys.filter((key) => !unnamable.test(key)))) await removeBatch(place, batch, options);
+  for (const key of keys.filter((key) => unnamable.test(key))) await removeOne(place, key, options);
+}
+
+function* batches(keys: readonly string[]): Generator<readonly string[]> {
+  let [batch, size_bytes]: [string[], number] = [[], 0];
+  for (const key of keys) {
+    // An ampersand takes five bytes; no sign takes more in XML than here.
+    const key_bytes = Buffer.byteLength(Bun.escapeHTML(key)) + AROUND_BYTES;
+    if (batch.length === BATCH || size_bytes + key_bytes > BATCH_BYTES) {
+      yield batch;
+      [batch, size_bytes] = [[], 0];
+    }
+    batch.push(key);
+    size_bytes += key_bytes;
+  }
+  if (batch.length > 0) yield batch;
 }
 
 async function removeOne({ connection, bucket }: Place, key: string, { signal }: CallOptions): Promise<void> {

@@ -159,6 +159,25 @@ describe("lists", () => {
   });
 });
 
+describe("objects that are removed", () => {
+  test("with whatever their keys hold", async () => {
+    const keys = ["plain", "\u0001", "line\r\n", "\u0085", "\ufffe", "a\uffffb", "\ufffd", " <&> ", "]]>"];
+    const there = keys.map((key) => `odd/${key}`);
+    for (const key of there) await bucket.put(key, whale);
+    await bucket.remove(there);
+    expect(await keysOf(bucket, "odd/")).toEqual([]);
+  });
+
+  test("with keys so long that one call cannot name them all", async () => {
+    // Each takes five kilobytes of XML.
+    const keys = Array.from({ length: 300 }, (_, i) => `${i}/${"&".repeat(1_000)}`);
+    const there = [keys[0]!, keys[150]!, keys[299]!];
+    for (const key of there) await bucket.put(key, whale);
+    await bucket.remove(keys);
+    for (const key of there) expect(await bucket.head(key)).toBeNull();
+  });
+});
+
 test("open uploads page by page, each once, whatever their keys", async () => {
   const keys = ["open/100%zz", "open/a b", "open/a+b", "open/a+b", "open/é/ü", "open/z\u001b<&>"];
   for (const key of keys) await beginUpload(bucket.name, key);
