@@ -108,7 +108,12 @@ export class Cache {
     for (const { size_bytes } of files) total_bytes += size_bytes;
     for (const { path, size_bytes } of files) {
       if (total_bytes <= to_bytes) break;
-      await rm(path, { force: true });
+      try {
+        await rm(path, { force: true });
+      } catch {
+        // The folder is read-only, or this is none of our files: it stays, and another one goes.
+        continue;
+      }
       total_bytes -= size_bytes;
       removed++;
     }
@@ -123,7 +128,9 @@ export class Cache {
       const info = await stat(path).catch(() => null);
       if (info === null) continue;
       if (/^[0-9a-f]{64}$/.test(name)) files.push({ path, size_bytes: info.size, used_ms: info.mtimeMs });
-      else if (name.endsWith(".tmp") && info.mtimeMs < Date.now() - ABANDONED_MS) await rm(path, { force: true });
+      else if (name.endsWith(".tmp") && info.mtimeMs < Date.now() - ABANDONED_MS) {
+        await rm(path, { force: true }).catch(() => {});
+      }
     }
     return files.sort((a, b) => a.used_ms - b.used_ms);
   }

@@ -107,6 +107,30 @@ test("where it cannot be, everything is fetched", async () => {
   expect(names(open.dir)).toEqual([]);
 });
 
+test("what cannot be removed is in nobody's way", async () => {
+  const { dir, cache, take } = newCache(20_000);
+  for (const number of [1, 2]) await take(contentOf(number));
+  // Folders, as if somebody had put them there long ago.
+  for (const name of ["0".repeat(64), "old.tmp"]) {
+    mkdirSync(join(dir, name));
+    utimesSync(join(dir, name), 1, 1);
+  }
+  expect((await take(contentOf(3))).isHit).toBe(false);
+  expect((await take(contentOf(3))).isHit).toBe(true);
+  // A full disk is told as one where nothing was left to give way.
+  let tries = 0;
+  const full = () => {
+    tries++;
+    return Promise.reject(new FoldError("no_space", "full", ""));
+  };
+  for (const expected of [2, 3]) {
+    await expect(cache.take(sha256Of(contentOf(0)), join(folder, "full"), full)).rejects.toMatchObject({
+      code: "no_space",
+    });
+    expect(tries).toBe(expected);
+  }
+});
+
 test("a fetch that fails leaves nothing", async () => {
   const { dir, cache } = newCache(10_000);
   const fetch = () => Promise.reject(new FoldError("unreachable", "no", "no"));
