@@ -17,6 +17,7 @@ import { FoldError, fromSystemError } from "../errors.ts";
 import { findArchive } from "../jobs/find-archive.ts";
 import { copyChunks, type MergePlan, MergePlanner } from "../jobs/merge-archives.ts";
 import { describeArchive } from "../storage/describe-archive.ts";
+import { pathOfName } from "../storage/names.ts";
 import type { Choice } from "../storage/spaces/judgement.ts";
 import { newArchiveKey } from "../storage/spaces/keys.ts";
 import { isUnusable, type ResultArchives, reasonOf } from "../storage/spaces/result-archives.ts";
@@ -73,7 +74,8 @@ export interface Merging {
 export async function mergeKept(merging: Merging): Promise<CollectedArchive> {
   const { archives, folder, flags, io } = merging;
   const plan = await planOf(merging);
-  const name = flags.upload ?? flags.name ?? plan.defaultName;
+  // Keys may hold what names of archives may not.
+  const name = flags.upload ?? flags.name ?? pathOfName(plan.defaultName);
   const input: FoldInput = { ...plan, name };
   if (flags.out !== null && (await isThere(flags.out, input))) return await collected(flags.out, flags.out, false);
   const file = join(folder, MERGED);

@@ -13,7 +13,7 @@ import type { CollectFlags } from "./collect-definition.ts";
 import { type CollectedArchive, checkPlace, MERGED, mergeKept } from "./collect-merge.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import { storageConfig } from "./job-storage.ts";
-import { formatBytes, formatCount, formatCounted } from "./text.ts";
+import { formatBytes, formatCount, formatCounted, printable } from "./text.ts";
 
 const REMOVED_AT_ONCE = 500;
 
@@ -193,7 +193,7 @@ class Collection {
     if (quiet) return;
     const listed = ({ key, fate, reason }: { key: string; fate: string; reason: string }) =>
       `${key}: ${fate}${reason === "" ? "" : `, ${reason}`}`;
-    for (const one of survey.all()) if (dryRun || one.reason !== "") output.line(listed(one));
+    for (const one of survey.all()) if (dryRun || one.reason !== "") output.line(printable(listed(one)));
     const counts = fates.map((fate) => `${formatCount(survey.count(fate))} ${fate}`).join(", ");
     output.line(`${formatCounted(survey.inputs(), "input")}: ${counts}`);
     if (removed > 0) output.line(`removed ${formatCounted(removed, "duplicate")}`);

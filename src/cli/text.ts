@@ -65,18 +65,23 @@ export function padLeft(text: string, width: number): string {
   return " ".repeat(Math.max(0, width - widthOf(text))) + text;
 }
 
+/** A name for a line of its own: names may hold line feeds and worse, which would tear it or tell the terminal what to do. */
+export function printable(name: string): string {
+  return name.replace(/\p{Cc}/gu, "\ufffd");
+}
+
 /**
- * Lines of a table: columns aligned, two spaces between them. Names may hold line feeds and worse, which would tear it.
+ * Lines of a table: columns aligned, two spaces between them.
  *
  * @param align one letter a column, `l` or `r`; left where it is too short
  */
 export function formatTable(rows: readonly (readonly string[])[], align = ""): string[] {
   const widths: number[] = [];
-  const printable = rows.map((row) => row.map((cell) => cell.replace(/\p{Cc}/gu, "\ufffd")));
-  for (const row of printable) {
+  const cells = rows.map((row) => row.map(printable));
+  for (const row of cells) {
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, widthOf(cell));
   }
-  return printable.map((row) =>
+  return cells.map((row) =>
     row
       .map((cell, i) => (align[i] === "r" ? padLeft(cell, widths[i]) : padRight(cell, widths[i])))
       .join("  ")

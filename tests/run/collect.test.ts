@@ -213,6 +213,24 @@ describe("fold collect", () => {
     expect(seen).toEqual(["a", "b", "c"]);
   });
 
+  test("keys may hold anything: it neither tears the lines nor gets into the name of the archive", async () => {
+    await alone.clear();
+    for (const key of ["a\u001b[31m.txt", "b\nkept.txt"]) {
+      await alone.put(key, texts.a);
+      await alone.fold("worker", key);
+      await alone.results.put(`${key}.tar.zst`, Buffer.from("no archive"));
+    }
+    const odd = join(alone.folder, "odd.tar.zst");
+    const { exit, stdout } = await alone.collect(["--out", odd]);
+    const lines = stdout.trimEnd().split("\n");
+    expect([exit, lines.length, /(?!\n)\p{Cc}/u.test(stdout)]).toEqual([3, 4, false]);
+    expect(lines.slice(0, 2)).toEqual([
+      "a\ufffd[31m.txt.tar.zst: damaged, it is no whole archive",
+      "b\ufffdkept.txt.tar.zst: damaged, it is no whole archive",
+    ]);
+    expect(lines[3]).toStartWith(`${odd}: a_[31m+b_kept, `);
+  });
+
   test("mistakes are told with what to do", async () => {
     await alone.clear();
     const file = join(alone.folder, "mine.txt");
