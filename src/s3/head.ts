@@ -57,3 +57,16 @@ export async function head({ connection, bucket }: Place, key: string, options: 
     throw error;
   }
 }
+
+/**
+ * The same where it only saves work: a key that may write and not list is not told whether there is nothing, which counts
+ * as nothing.
+ */
+export async function headWhereAllowed(place: Place, key: string, options: CallOptions = {}) {
+  try {
+    return await head(place, key, options);
+  } catch (error) {
+    if (error instanceof S3Error && error.code === "refused") return null;
+    throw error;
+  }
+}

@@ -1,6 +1,6 @@
 import { toBase64, unquote } from "./etag.ts";
 import type { FileHashes } from "./hash-file.ts";
-import { head, headersOf } from "./head.ts";
+import { head, headersOf, headWhereAllowed } from "./head.ts";
 import type { CallOptions, Place, TransferOptions } from "./place.ts";
 import { damaged } from "./s3-error.ts";
 import { readXml, textOf, writeXml } from "./xml.ts";
@@ -119,7 +119,10 @@ async function complete({ place, key, id, hashes, signal }: Upload): Promise<voi
   const Part = hashes.md5s.map((ETag, index) => ({ PartNumber: String(index + 1), ETag }));
   const body = writeXml("CompleteMultipartUpload", { Part });
   const deed = { action: "write", subject: `${bucket}/${key}` };
-  const isThere = async () => ((await head(place, key, { signal }))?.etag === hashes.etag ? true : undefined);
+  const isThere = async () => {
+    const found = await headWhereAllowed(place, key, { signal });
+    return found?.etag === hashes.etag ? true : undefined;
+  };
   try {
     await connection.call<unknown>({
       ...deed,

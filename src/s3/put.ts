@@ -1,5 +1,5 @@
 import { md5Of, sha256Of, toBase64, unquote } from "./etag.ts";
-import { head, headersOf } from "./head.ts";
+import { head, headersOf, headWhereAllowed } from "./head.ts";
 import { type CallOptions, type Place, SHA256_KEY, WRITER_KEY } from "./place.ts";
 import { damaged, S3Error } from "./s3-error.ts";
 
@@ -55,7 +55,9 @@ async function send(
   const deed = { action: "write", subject: `${bucket}/${key}` };
   /** Whether it was us: undefined while nothing is decided. */
   const settle = async (): Promise<string | null | undefined> => {
-    const found = await head(place, key, { signal });
+    // Without a condition the same bytes may be put once more; who has won a race has to be seen.
+    const look = condition === null ? headWhereAllowed : head;
+    const found = await look(place, key, { signal });
     if (found?.metadata[WRITER_KEY] === writer && found.etag === md5) return found.etag;
     if (condition === null) return undefined;
     const isOpen = "ifAbsent" in condition ? found === null : found?.etag === condition.ifEtag;

@@ -129,6 +129,45 @@ describe("each request of a multipart upload may fail", () => {
   });
 });
 
+describe("a key that may write and not list, and so is refused where nothing is", () => {
+  const refusal: Fault = { kind: "status", status: 403 };
+  const broken: Fault = { kind: "status", status: 503 };
+
+  test("a put is done once more", async () => {
+    const key = crypto.randomUUID();
+    const first = nth("PUT", 1, broken);
+    const decide = (request: Seen) => (request.method === "PUT" ? first(request) : refusal);
+    const seen = await behind(decide, async (there) => {
+      await there.put(key, text);
+    });
+    expect(seen.filter(({ method }) => method === "PUT").length).toBe(2);
+    expect((await bucket.get(key, text.length)).bytes).toEqual(text);
+    // Without looking nobody knows who has won.
+    const again = nth("PUT", 1, broken);
+    const race = behind(
+      (request) => (request.method === "PUT" ? again(request) : refusal),
+      async (there) => void (await there.putIf(key, text, { ifAbsent: true })),
+    );
+    await expect(race).rejects.toMatchObject({ code: "refused" });
+  });
+
+  test("so is a completion", async () => {
+    const key = crypto.randomUUID();
+    // Begin, completion.
+    const second = nth("POST", 2, broken);
+    let isLooking = false;
+    const decide = (request: Seen) => {
+      if (request.method === "HEAD" && !isLooking) return refusal;
+      if (request.method === "GET") isLooking = true;
+      return second(request);
+    };
+    await behind(decide, async (there) => {
+      await there.putFile(key, bigPath);
+    });
+    expect((await bucket.head(key))?.size_bytes).toBe(big.length);
+  });
+});
+
 describe("a completion that is said to have happened", () => {
   // As from a gateway that answers before it is through, and then is not; or from something in between.
   const body = '<?xml version="1.0"?><CompleteMultipartUploadResult><Key>big</Key></CompleteMultipartUploadResult>';
