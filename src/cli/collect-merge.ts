@@ -45,11 +45,16 @@ export interface CollectedArchive {
 export const MERGED = "merged.tar.zst";
 
 /**
- * Whether a file can be written to its place: better now than when all is merged.
+ * Whether a file can be written to its place: better now than when all is fetched and merged.
  *
  * @throws FoldError of what is in the way
  */
-export function checkPlace(out: string): void {
+export async function checkPlace(out: string): Promise<void> {
+  const there = statOf(out);
+  if (out.endsWith("/") || there?.isFile() === false) {
+    throw new FoldError("usage", `${out} is no place for a file`, "give the path of a file");
+  }
+  if (there !== null) await checkArchive(out);
   const folder = dirname(out);
   try {
     if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
@@ -57,6 +62,21 @@ export function checkPlace(out: string): void {
   } catch (error) {
     throw fromSystemError(error, "write the archive to", folder);
   }
+}
+
+/** @throws FoldError `usage` where a file is that was none of an archive, and would be lost */
+async function checkArchive(out: string): Promise<void> {
+  try {
+    (await Archive.open(out)).close();
+  } catch (error) {
+    if (error instanceof FoldError && error.code === "corrupt") throw inTheWay(out);
+    throw error;
+  }
+}
+
+function inTheWay(out: string): FoldError {
+  const hint = "remove it, or give another --out";
+  return new FoldError("usage", `${out} is there already and is no whole archive`, hint);
 }
 
 /** What is merged, and where. */
@@ -123,9 +143,7 @@ async function lookAtAll(planner: MergePlanner<Surveyed>, { survey, archives, fo
 async function isThere(out: string, input: FoldInput): Promise<boolean> {
   if (statOf(out) === null) return false;
   const found = await findArchive(out, input, input.corpus);
-  if (found === "damaged") {
-    throw new FoldError("usage", `${out} is there already and is no whole archive`, "remove it, or give another --out");
-  }
+  if (found === "damaged") throw inTheWay(out);
   if (typeof found === "string") return false;
   found.close();
   return true;

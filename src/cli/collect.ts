@@ -95,7 +95,7 @@ class Collection {
   async run(): Promise<FoldError | null> {
     const { dryRun, out, upload, removeDuplicates, maxDims: max_dims, minVolume: min_volume, latest } = this.flags;
     const isMerging = !dryRun && (out !== null || upload !== null);
-    if (isMerging && out !== null) checkPlace(out);
+    if (isMerging && out !== null) await checkPlace(out);
     const path = join(this.folder, "survey.db");
     const survey = new Survey(path);
     try {

@@ -182,6 +182,11 @@ describe("fold collect", () => {
     const env = { DO_SPACES_ENDPOINT: proxy.endpoint };
     const noFolder = await alone.collect(["--out", join(file, "all.tar.zst")], { env });
     expect([noFolder.exit, noFolder.stderr]).toEqual([5, expect.stringContaining(file)]);
+    for (const place of [alone.folder, join(alone.folder, "new/"), "/dev/null", file]) {
+      const taken = await alone.collect(["--out", place], { env });
+      expect([taken.exit, taken.stderr]).toEqual([2, expect.stringContaining(`fold: ${place} is `)]);
+    }
+    expect(existsSync(join(alone.folder, "new"))).toBe(false);
     const open = join(alone.folder, "open-to-all");
     mkdirSync(join(open, "collect"), { recursive: true });
     chmodSync(join(open, "collect"), 0o777);
