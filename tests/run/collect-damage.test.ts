@@ -25,6 +25,24 @@ test("duplicates go only when the one that stays is read back from the bucket, w
   expect((await alone.archives("a_")).map(({ key }) => key)).toEqual([first!.key, second!.key]);
 });
 
+test("the same for archives that are large enough for the cache", async () => {
+  await alone.clear();
+  for (const _ of [1, 2]) await collections.putLarge("a");
+  // The cache holds what both were.
+  await collections.collect("--out", out);
+  const [first, second] = await alone.archives("a_");
+  const { bytes } = await alone.results.get(first!.key, 1 << 24);
+  bytes[bytes.length >> 1]! ^= 1;
+  await changeBytes(alone.results, first!.key, bytes);
+  const { exit, fates, end } = await collections.collect("--remove-duplicates");
+  expect([exit, fates, end.removed]).toEqual([3, ["a damaged", "a kept"], 0]);
+  // Now both are the same bytes again, and no archive.
+  await changeBytes(alone.results, second!.key, bytes);
+  const alike = await collections.collect("--remove-duplicates");
+  expect([alike.exit, alike.end.removed]).toEqual([3, 0]);
+  expect((await alone.archives("a_")).length).toBe(2);
+});
+
 test("an archive whose metadata says that it is another is told, and never removed for it", async () => {
   await alone.clear();
   await collections.upload("a", "b");
