@@ -23,7 +23,7 @@ export interface Try {
 /** A call: what it does, in words and as a function that may be called again. */
 export interface Call<T> extends Deed {
   readonly signal?: AbortSignal | undefined;
-  /** Bytes that are sent in one go, without a sign of life in between. */
+  /** Bytes that are sent in one go, without a sign of life in between; with those that are sent at the same time. */
   readonly upload_bytes?: number;
   readonly act: (one: Try) => Promise<T>;
   /** See retrying. */

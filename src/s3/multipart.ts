@@ -70,7 +70,7 @@ async function sendParts(upload: Upload, read: ReadPart, failed: AbortController
       options.onProgress?.({ done_bytes, size_bytes });
     }
   };
-  const lanes = Array.from({ length: Math.min(PARALLEL, md5s.length) }, () =>
+  const lanes = Array.from({ length: lanesOf(upload.hashes) }, () =>
     lane().catch((error: unknown) => {
       failure ??= error;
       failed.abort();
@@ -81,6 +81,10 @@ async function sendParts(upload: Upload, read: ReadPart, failed: AbortController
   if (failure !== null) throw failure;
 }
 
+function lanesOf({ md5s }: FileHashes): number {
+  return Math.min(PARALLEL, md5s.length);
+}
+
 async function sendPart({ place, key, id, hashes, signal }: Upload, index: number, part: Uint8Array): Promise<void> {
   const { connection, bucket } = place;
   const deed = { action: "write", subject: `${bucket}/${key}` };
@@ -89,7 +93,8 @@ async function sendPart({ place, key, id, hashes, signal }: Upload, index: numbe
   await connection.call({
     ...deed,
     signal,
-    upload_bytes: part.length,
+    // They share the line: while one is sent, so are the others.
+    upload_bytes: lanesOf(hashes) * hashes.part_bytes,
     act: async ({ send }) => {
       const query = { partNumber: String(index + 1), uploadId: id };
       const headers = { "content-md5": toBase64(md5), "content-type": "application/octet-stream" };

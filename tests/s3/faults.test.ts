@@ -3,7 +3,7 @@ import { describe, expect, spyOn, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bucket } from "../../src/s3/bucket.ts";
-import type { S3Options } from "../../src/s3/connection.ts";
+import { Connection, type S3Options } from "../../src/s3/connection.ts";
 import { readBody } from "../../src/s3/get.ts";
 import { infoOf } from "../../src/s3/head.ts";
 import { foldErrorOf } from "../support/folds.ts";
@@ -362,6 +362,18 @@ test("a slow answer is waited for as long as something comes", async () => {
     },
     options,
   );
+});
+
+test("parts that share a slow line have the time that it takes all of them", async () => {
+  const calls = spyOn(Connection.prototype, "call");
+  try {
+    await bucket.putFile("shared line", bigPath);
+    const sent = calls.mock.calls.map(([{ upload_bytes }]) => upload_bytes ?? 0).filter((bytes) => bytes > 0);
+    // Five parts, four of them at a time.
+    expect(sent).toEqual(Array(5).fill(4 * (8 << 20)));
+  } finally {
+    calls.mockRestore();
+  }
 });
 
 test("an other side that always fails is given up", async () => {
