@@ -11,6 +11,7 @@ import {
 import { Bucket } from "../../src/s3/bucket.ts";
 import { Connection } from "../../src/s3/connection.ts";
 import { md5Of, sha256Of } from "../../src/s3/etag.ts";
+import { partBytesOf } from "../../src/s3/hash-file.ts";
 import { sign } from "../../src/s3/sign.ts";
 import { type OpenUpload, openUploads } from "../../src/s3/stale-uploads.ts";
 import { beginUpload } from "../support/raw-object.ts";
@@ -135,6 +136,16 @@ describe("files", () => {
     expect(readdirSync(folder).filter((name) => name.includes(".down"))).toEqual([]);
   });
 });
+
+test.each([0, 1, 8 << 20, 10_000 * (8 << 20), 10_000 * (8 << 20) + 1, 5 * 2 ** 40])(
+  "%d bytes are cut into no more parts than an upload may have, of no more than one may hold",
+  (size_bytes) => {
+    const part_bytes = partBytesOf(size_bytes);
+    expect(Math.ceil(size_bytes / part_bytes)).toBeLessThanOrEqual(10_000);
+    // Each but the last has five mebibytes at least. Pieces of one, as a file is hashed, fill it.
+    expect([part_bytes >= 5 << 20, part_bytes <= 5 * 2 ** 30, part_bytes % (1 << 20)]).toEqual([true, true, 0]);
+  },
+);
 
 describe("lists", () => {
   test("page by page, in order, with all that keys may hold", async () => {
