@@ -17,7 +17,7 @@ const SMALL = new TextEncoder().encode("made by `fold doctor`; may be removed");
 
 const reachName = "Spaces: key and clock";
 
-/** Where objects are tried: below these keys a limited key may do something, and `fold gc` finds what is left. */
+/** Where objects are tried: below these keys a limited key may do something. */
 const prefixes: Readonly<Record<Use, string>> = { input: INPUTS, results: ARCHIVES, temp: JOBS };
 const uses = ["input", "results", "temp"] as const;
 

@@ -49,6 +49,11 @@ const byName: Readonly<Record<string, Explanation>> = {
   },
   RequestTimeTooSkewed: { code: "refused", what: "the clocks differ too much", hint: "set the clock of this machine" },
   NoSuchBucket: { code: "not_found", what: "there is no such bucket", hint: noBucket },
+  NoSuchUpload: {
+    code: "conflict",
+    what: "somebody has thrown its parts away meanwhile",
+    hint: "run the same command again",
+  },
   BucketAlreadyExists: {
     code: "refused",
     what: "a bucket of this name belongs to somebody else",

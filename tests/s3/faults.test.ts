@@ -129,6 +129,28 @@ describe("each request of a multipart upload may fail", () => {
   });
 });
 
+test("an upload whose parts somebody throws away is no object that is not found", async () => {
+  const key = crypto.randomUUID();
+  let [isRemoving, removed] = [false, 0];
+  const removeParts = async () => {
+    isRemoving = true;
+    removed = await bucket.abortStaleUploads(key, Number.POSITIVE_INFINITY);
+  };
+  const decide = ({ method }: Seen): Fault | null => {
+    if (method !== "PUT" || removed > 0) return null;
+    if (!isRemoving) void removeParts();
+    return { kind: "status", status: 503 };
+  };
+  // As often as it takes until they are gone.
+  const patient = { ...hasty, patience: { tries: 10_000, base_ms: 4, most_ms: 50 } };
+  const put = async (there: Bucket) => {
+    const error = await foldErrorOf(() => there.putFile(key, bigPath));
+    expect([error.code, error.message]).toEqual(["conflict", expect.stringContaining("thrown its parts away")]);
+  };
+  await behind(decide, put, patient);
+  expect([removed, await bucket.head(key)]).toEqual([1, null]);
+});
+
 describe("a key that may write and not list, and so is refused where nothing is", () => {
   const refusal: Fault = { kind: "status", status: 403 };
   const broken: Fault = { kind: "status", status: 503 };
