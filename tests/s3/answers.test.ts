@@ -8,7 +8,7 @@ import { behindProxy, nth } from "../support/behind.ts";
 import { foldErrorOf } from "../support/folds.ts";
 import type { Fault, Seen } from "../support/proxy.ts";
 import { beginUpload } from "../support/raw-object.ts";
-import { hasty, temporaryBucket } from "../support/spaces.ts";
+import { hasty, otherWay, temporaryBucket } from "../support/spaces.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const bucket = await temporaryBucket();
@@ -140,6 +140,22 @@ test.each(told)("what %d %s means is told, once and for all that is asked", asyn
   // A refusal does not pass, so nothing is tried again; why a HEAD was refused may have to be asked for.
   expect(seen.map(({ method }) => method).slice(0, 3)).toEqual(["PUT", "GET", "HEAD"]);
   expect(seen.length).toBeLessThanOrEqual(4);
+});
+
+test("who sends us elsewhere is not followed: nobody else gets what we have signed", async () => {
+  let asked = 0;
+  const elsewhere = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(`${++asked}`) });
+  const here = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => Response.redirect(elsewhere.url.href, 307) });
+  try {
+    const other = otherWay(bucket, { endpoint: here.url.origin });
+    for (const act of [() => other.put("told", text), () => other.get("text", text.length), () => other.head("text")]) {
+      await expect(act()).rejects.toMatchObject({ code: "refused", status: 307 });
+    }
+    expect(asked).toBe(0);
+  } finally {
+    await here.stop(true);
+    await elsewhere.stop(true);
+  }
 });
 
 test("objects that could not be removed for a moment are removed by the next call, and others told", async () => {
