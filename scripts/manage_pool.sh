@@ -140,11 +140,22 @@ remove() {
   printf '%s' "$chosen" | awk 'NF >= 3 && !seen[$1]++' | remove_lines
 }
 
+# Whatever is wrong with the options, which may have meant another pool, is told before anything is removed.
+check_resize() {
+  missing="$((wanted - $(count_of running)))"
+  if [ "$missing" -gt 0 ]; then
+    spawn "$missing" --dry-run "$@" >/dev/null
+  elif [ $# -gt 0 ]; then
+    spawn 1 --dry-run "$@" >/dev/null
+  fi
+}
+
 resize() {
   wanted="${1:-}"
   is_number "$wanted" || fail "resize needs a number" "manage_pool.sh resize 3 --env-file worker.env"
   shift
   find_droplets
+  check_resize "$@"
   lines_stopped | remove_lines
   running="$(count_of running)"
   if [ "$running" -lt "$wanted" ]; then
@@ -163,7 +174,14 @@ add() {
     fail "add needs a number" "manage_pool.sh add 3 --env-file worker.env"
   fi
   shift
-  "$here/spawn_workers.sh" --count "$count" --pool "$pool" "$@"
+  spawn "$count" "$@"
+}
+
+# spawn N OPTION...: the number and the pool come last, so that no option takes their place.
+spawn() {
+  number="$1"
+  shift
+  "$here/spawn_workers.sh" "$@" --count "$number" --pool "$pool"
 }
 
 main() {
@@ -182,6 +200,10 @@ main() {
         shift
         ;;
       --now) now=yes ;;
+      -h | --help)
+        usage
+        exit 0
+        ;;
       *) set -- "$@" "$1" ;;
     esac
     shift

@@ -363,6 +363,30 @@ test("resize adds, removes the youngest, and clears away what is powered off", a
   expect(ids()).toEqual([410004]);
 });
 
+test.each([
+  [["0", "--pool=readers"], 2, "unknown argument: --pool=readers"],
+  [["0", "readers"], 2, "unknown argument: readers"],
+  [["0", "--input"], 2, "unknown argument: 1"],
+  [["5"], 2, "--env-file is missing"],
+  [["150", "--env-file", "worker.env"], 5, "cannot read worker.env"],
+])("resize %j: options that are wrong are told before anything is removed", async (args, exit, told) => {
+  doctl.setDroplets(droplets);
+  const ended = await pool("resize", ...args);
+  expect(ended.stderr).toContain(told);
+  expect([ended.exit, doctl.droplets]).toEqual([exit, droplets]);
+});
+
+test("help removes nothing", async () => {
+  doctl.setDroplets(droplets);
+  const ended = await pool("resize", "0", "--help");
+  expect([ended.exit, ended.stdout.split(" ")[0], doctl.droplets]).toEqual([0, "usage:", droplets]);
+});
+
+test("no option takes the place of the number that add and resize are given", async () => {
+  expect((await pool("add", "1", "--env-file", envFile, "--count", "5")).exit).toBe(0);
+  expect(doctl.droplets).toHaveLength(1);
+});
+
 test("add passes its options on", async () => {
   const ended = await pool("add", "2", "--pool", "readers", "--env-file", envFile, "--mode", "one-shot");
   expect([ended.exit, ended.stderr]).toEqual([0, ""]);
