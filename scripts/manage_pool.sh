@@ -30,6 +30,9 @@ fail() {
   exit "${3:-2}"
 }
 
+# shellcheck disable=SC2317 # a trap calls it
+stopped() { fail "stopped" "\`manage_pool.sh list --pool $pool\` tells what there is" "$1"; }
+
 is_number() {
   case "$1" in "" | 0?* | *[!0-9]*) return 1 ;; esac
   [ ${#1} -le 3 ]
@@ -76,7 +79,9 @@ shut_down() {
 # Shut down and deleted; lines "ID NAME STATUS" on standard input. One that fails does not keep the others.
 remove_lines() {
   # What is shut down by then costs on.
-  trap 'fail "stopped" "\`manage_pool.sh list --pool $pool\` tells what there is" 130' INT
+  trap 'stopped 129' HUP
+  trap 'stopped 130' INT
+  trap 'stopped 143' TERM
   chosen_lines="$(cat)"
   if [ "$now" = no ]; then printf '%s\n' "$chosen_lines" | shut_down; fi
   printf '%s\n' "$chosen_lines" | {

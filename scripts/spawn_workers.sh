@@ -40,6 +40,9 @@ fail() {
   exit "${3:-2}"
 }
 
+# shellcheck disable=SC2317 # a trap calls it
+stopped() { fail "stopped" "\`manage_pool.sh list --pool $pool\` tells which droplets there are" "$1"; }
+
 # The file may hold secrets: others must not read it, and a droplet must be able to.
 check_settings() {
   if [ -z "$env_file" ]; then fail "--env-file is missing" "spawn_workers.sh --help tells more"; fi
@@ -211,8 +214,12 @@ main() {
   fi
   made="$(mktemp -d)"
   trap 'rm -rf "$made"' EXIT
-  trap 'fail "stopped" "\`manage_pool.sh list --pool $pool\` tells which droplets there are" 130' INT
-  trap 'exit 143' TERM
+  # Some shells do not come to EXIT where a signal ends them, and there are secrets in there.
+  trap 'stopped 129' HUP
+  trap 'stopped 130' INT
+  trap 'stopped 131' QUIT
+  trap 'stopped 141' PIPE
+  trap 'stopped 143' TERM
   # The time, and some letters at random: a name is never given twice.
   stamp="$(date -u +%m%d%H%M%S)-$(od -An -N2 -tx1 /dev/urandom | tr -d ' \n')"
   if [ "$mode" = cloud-worker ]; then

@@ -299,7 +299,12 @@ test("a droplet that is asked to shut down and does not is removed in the end", 
   expect([ended.exit, ids()]).toEqual([0, [410002, 410003, 410004, 410005]]);
 });
 
-test("Ctrl-C while droplets shut down, or are made: told how to see what there is", async () => {
+const signals: [signal: NodeJS.Signals, exit: number][] = [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+];
+test.each(signals)("%s while droplets shut down, or are made: told how to see what there is", async (signal, exit) => {
   doctl.setDroplets(droplets);
   doctl.let("deaf");
   // It stands still when it is told to change something.
@@ -311,23 +316,48 @@ test("Ctrl-C while droplets shut down, or are made: told how to see what there i
       mode: 0o755,
     },
   );
+  const temporary = join(doctl.folder, "temporary");
+  mkdirSync(temporary);
   for (const args of [
     ["remove", "410001"],
     ["add", "1", "--env-file", envFile],
   ]) {
     rmSync(`${slow}-now`, { force: true });
     const child = Bun.spawn(["setsid", "sh", projectFile("scripts/manage_pool.sh"), ...args], {
-      env: { PATH: "/usr/bin:/bin", FOLD_RELEASES: "https://example.invalid", ...doctl.env, DOCTL: slow },
+      env: {
+        PATH: "/usr/bin:/bin",
+        TMPDIR: temporary,
+        FOLD_RELEASES: "https://example.invalid",
+        ...doctl.env,
+        DOCTL: slow,
+      },
       stdout: "ignore",
       stderr: "pipe",
     });
     while (!existsSync(`${slow}-now`)) await Bun.sleep(10);
-    // A terminal's Ctrl-C goes to the whole group.
-    process.kill(-child.pid, "SIGINT");
+    // A terminal's Ctrl-C, and its end, go to the whole group.
+    process.kill(-child.pid, signal);
     expect(await child.stderr.text()).toContain("stopped\nhint: `manage_pool.sh list --pool fold-worker` tells");
-    expect(await child.exited).toBe(130);
+    expect(await child.exited).toBe(exit);
   }
   expect(ids()).toContain(410001);
+  // The user-data with its secrets is gone, too.
+  expect(readdirSync(temporary)).toEqual([]);
+});
+
+test("a dry run that nobody listens to leaves no secrets behind", async () => {
+  const temporary = join(doctl.folder, "temporary");
+  mkdirSync(temporary);
+  // A pipe whose other end is closed already.
+  const closed = 'mkfifo "$TMPDIR/../pipe"; : <"$TMPDIR/../pipe" & exec >"$TMPDIR/../pipe"; wait; exec sh "$0" "$@"';
+  const script = projectFile("scripts/spawn_workers.sh");
+  const child = Bun.spawn(["sh", "-c", closed, script, "--dry-run", "--env-file", envFile], {
+    env: { PATH: "/usr/bin:/bin", TMPDIR: temporary, FOLD_RELEASES: "https://example.invalid" },
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  expect(await child.stderr.text()).toContain("stopped\nhint: ");
+  expect(readdirSync(temporary)).toEqual([]);
 });
 
 test("one that cannot be deleted does not keep the others", async () => {
