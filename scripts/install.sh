@@ -184,12 +184,14 @@ check_tools() {
   has gzip || fail "gzip is not there" "install it"
 }
 
-# BusyBox's wget takes any certificate, but where it has ssl_client to look at it.
+# BusyBox's wget takes any certificate, but where it has an ssl_client to look at it that is not BusyBox's, too.
 check_wget() {
-  if has curl || has ssl_client || [ "$protocols" != "=https" ]; then return; fi
-  case "$(wget --help 2>&1 || true)" in
-    *BusyBox*) fail "the wget of this machine does not look at certificates" "install curl" ;;
-  esac
+  if has curl || [ "$protocols" != "=https" ]; then return; fi
+  case "$(wget --help 2>&1 </dev/null || true)" in *BusyBox*) ;; *) return ;; esac
+  if has ssl_client; then
+    case "$(ssl_client --help 2>&1 </dev/null || true)" in *BusyBox*) ;; *) return ;; esac
+  fi
+  fail "the wget of this machine does not look at certificates" "install curl"
 }
 
 try_it() {

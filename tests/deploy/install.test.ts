@@ -304,13 +304,25 @@ test.each(others)("without %s there is %s", async (missing) => {
 });
 
 const busybox = Bun.which("busybox");
-test.if(busybox !== null)("a wget that takes any certificate is not good enough for https", async () => {
-  const bin = pathWithout(["curl", "wget"]);
+test.if(busybox !== null).each([false, true])(
+  "a wget that takes any certificate is not good enough for https; BusyBox's own ssl_client beside it: %p",
+  async (hasClient) => {
+    const bin = pathWithout(["curl", "wget"]);
+    for (const name of ["wget", ...(hasClient ? ["ssl_client"] : [])]) symlinkSync(busybox as string, join(bin, name));
+    const ended = await install([], { path: bin, env: { FOLD_RELEASES: "https://releases.invalid" } });
+    expect(ended.stderr).toBe(
+      "install.sh: the wget of this machine does not look at certificates\nhint: install curl\n",
+    );
+    expect([ended.exit, left()]).toEqual([1, []]);
+    expect((await install([], { path: bin })).exit).toBe(0);
+  },
+);
+
+test.if(busybox !== null)("with an ssl_client that looks at certificates BusyBox's wget is good enough", async () => {
+  const bin = pathWithout(["curl", "wget"], { ssl_client: 'echo "usage: ssl_client -s FD" >&2; exit 1' });
   symlinkSync(busybox as string, join(bin, "wget"));
-  const ended = await install([], { path: bin, env: { FOLD_RELEASES: "https://releases.invalid" } });
-  expect(ended.stderr).toBe("install.sh: the wget of this machine does not look at certificates\nhint: install curl\n");
-  expect([ended.exit, left()]).toEqual([1, []]);
-  expect((await install([], { path: bin })).exit).toBe(0);
+  const ended = await install([], { path: bin, env: { FOLD_RELEASES: "https://127.0.0.1:1" } });
+  expect(ended.stderr).toContain("cannot get https://127.0.0.1:1/latest/download/SHA256SUMS");
 });
 
 test("without curl, wget tells what is not there", async () => {
