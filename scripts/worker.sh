@@ -103,12 +103,23 @@ find_worker_id() {
   export WORKER_ID
 }
 
-install_once() {
-  rm -f "$work/install.sh"
-  curl -fsSL --proto "$protocols" --retry 5 --retry-delay 2 --connect-timeout 10 --max-time 120 -o "$work/install.sh" "$from/install.sh" || {
-    say "cannot get $from/install.sh"
+# download FILE: of the release, into the folder for what is needed for a moment.
+download() {
+  rm -f "$work/$1"
+  curl -fsSL --proto "$protocols" --retry 5 --retry-delay 2 --connect-timeout 10 --max-time 120 -o "$work/$1" "$from/$1" || {
+    say "cannot get $from/$1"
     return 1
   }
+}
+
+install_once() {
+  download SHA256SUMS && download install.sh || return 1
+  # An answer that is empty, or was cut off, is a script that does nothing and calls it a success.
+  wanted="$(awk '{ sub(/\r$/, "") } $2 == "install.sh" || $2 == "*install.sh" { print $1 }' "$work/SHA256SUMS")"
+  if [ "$(sha256sum <"$work/install.sh")" != "$wanted  -" ]; then
+    say "$from/install.sh is not what the release says"
+    return 1
+  fi
   set -- --prefix "$prefix"
   if [ -n "${FOLD_VERSION:-}" ]; then set -- "$@" --version "$FOLD_VERSION"; fi
   FOLD_RELEASES="$releases" sh "$work/install.sh" "$@" >&2

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { join } from "node:path";
 import { FakeDoctl } from "../support/fake-doctl.ts";
 import { projectFile } from "../support/project.ts";
-import { publish, ReleaseServer, target } from "../support/release.ts";
+import { publish, publishInstaller, ReleaseServer, target } from "../support/release.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const VERSION = "9.9.9";
@@ -49,7 +49,7 @@ beforeAll(async () => {
   writeFileSync(program, fakeProgram);
   const release = join(server.folder, VERSION);
   await publish(release, program);
-  writeFileSync(join(release, "install.sh"), readFileSync(projectFile("scripts/install.sh")));
+  publishInstaller(release);
 });
 afterAll(async () => {
   await server.stop();
@@ -248,6 +248,21 @@ test("a release that is not to be had at first is asked for again", async () => 
   expect([ended.exit, refused, calls()]).toEqual([0, 4, ["worker --mode continuous"]]);
 });
 
+test("an install.sh that is empty, cut off or somebody's page is asked for again", async () => {
+  const whole = readFileSync(projectFile("scripts/install.sh"), "utf8");
+  const answers = ["", whole.slice(0, -20), "<html>Please log in</html>"];
+  server.instead = (path) =>
+    path.endsWith("install.sh") && answers.length > 0 ? new Response(answers.shift()) : undefined;
+  const droplet = await userData("A=b\n");
+  const ended = await boot([droplet]);
+  expect(ended.stderr.match(/install.sh is not what the release says\n/g)).toHaveLength(3);
+  expect([ended.exit, calls()]).toEqual([0, ["worker --mode continuous"]]);
+  server.instead = (path) => (path.endsWith("install.sh") ? new Response("") : undefined);
+  const again = await boot([droplet]);
+  expect(again.stderr).toContain("worker.sh: the program could not be installed\n");
+  expect([again.exit, calls().length, isOff()]).toEqual([1, 1, true]);
+});
+
 test("without a metadata service it goes by the machine's name", async () => {
   const nobody = { FOLD_METADATA: "http://127.0.0.1:1/metadata/v1" };
   const ended = await boot([await userData("A=b\n")], nobody);
@@ -262,7 +277,7 @@ test("a given WORKER_ID stays, FOLD_KEEP=1 lets the droplet stay on", async () =
 
 test("what cannot be installed is told, and the droplet does not stay on for nothing", async () => {
   const ended = await boot([await userData("A=b\n", "--version", "1.0.0")]);
-  expect(ended.stderr).toMatch(/worker.sh: cannot get .*\/v1.0.0\/install.sh\n/);
+  expect(ended.stderr).toMatch(/worker.sh: cannot get .*\/v1.0.0\/SHA256SUMS\n/);
   expect([ended.exit, calls(), isOff()]).toEqual([1, [], true]);
 });
 

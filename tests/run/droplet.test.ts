@@ -1,13 +1,13 @@
 // The whole way of a droplet with the real program, a real database and a real gateway: a text is submitted, a fake of
 // doctl is handed the user-data, and the user-data, run here, installs a release, works the job off and powers off.
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { binary, call, report } from "../support/binary.ts";
 import { newDatabase } from "../support/database.ts";
 import { FakeDoctl } from "../support/fake-doctl.ts";
 import { projectFile } from "../support/project.ts";
-import { publish, ReleaseServer } from "../support/release.ts";
+import { publish, publishInstaller, ReleaseServer } from "../support/release.ts";
 import { samplePath } from "../support/sample.ts";
 import { ProcessList, secretsIn } from "../support/secrets.ts";
 import { spaces, temporaryBucket } from "../support/spaces.ts";
@@ -20,7 +20,7 @@ afterAll(() => server.stop());
 test("a job that was submitted is worked off by a droplet's user-data", async () => {
   const release = join(server.folder, "1.0.0");
   await publish(release, binary);
-  writeFileSync(join(release, "install.sh"), readFileSync(projectFile("scripts/install.sh")));
+  publishInstaller(release);
   const [input, results, temp] = [await temporaryBucket(), await temporaryBucket(), await temporaryBucket()];
   const settings = {
     DATABASE_URL: await newDatabase(),

@@ -1,9 +1,10 @@
 // A release as it is published: programs compiled here, packed, with their checksums, behind a web server of its own.
-import { copyFileSync, linkSync, mkdirSync, rmSync } from "node:fs";
+import { appendFileSync, copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { compile, hostTarget } from "../../scripts/compile.ts";
 import { sha256 } from "../../src/archive/manifest.ts";
 import { binary } from "./binary.ts";
+import { projectFile } from "./project.ts";
 
 /** The target of the machine that the tests run on. */
 export const target: string = hostTarget();
@@ -19,6 +20,13 @@ export async function publish(folder: string, program: string, targets: readonly
     lines.push(`${sha256(packed)}  ${name}.gz`, `${sha256(bytes)}  ${name}`);
   }
   await Bun.write(join(folder, "SHA256SUMS"), `${lines.join("\n")}\n`);
+}
+
+/** Adds install.sh to a release, and its checksum. */
+export function publishInstaller(folder: string): void {
+  const text = readFileSync(projectFile("scripts/install.sh"));
+  writeFileSync(join(folder, "install.sh"), text);
+  appendFileSync(join(folder, "SHA256SUMS"), `${sha256(text)}  install.sh\n`);
 }
 
 /** Compiles this project under another version. */
