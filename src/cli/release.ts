@@ -12,6 +12,9 @@ const EXECUTABLE = 0o755;
 /** GitHub leads to its storage in two steps. */
 const MOST_REDIRECTS = 5;
 
+/** A mirror may say of a file that ends in .gz that it is packed for the way: unpacked, it would not be that file. */
+const AS_THEY_LIE = { decompress: false, headers: { "accept-encoding": "identity" } };
+
 /** One release of the program, for one target. */
 export class Release {
   /** Where the download is. */
@@ -148,7 +151,7 @@ async function follow(address: string, signal: AbortSignal): Promise<Response> {
   for (let steps = 0; steps <= MOST_REDIRECTS; steps++) {
     let response: Response;
     try {
-      response = await fetch(url.href, { signal, redirect: "manual" });
+      response = await fetch(url.href, { signal, redirect: "manual", ...AS_THEY_LIE });
     } catch (error) {
       throw notDownloaded(url.href, error, signal);
     }

@@ -177,6 +177,14 @@ test.each(["and stays there", "and comes back"])("a redirect leads to where othe
   await expectUnchanged();
 });
 
+test("a mirror that calls what ends in .gz packed for the way", async () => {
+  const whole = await Bun.file(join(server.folder, NEWER, `fold-${target}.gz`)).bytes();
+  server.instead = (path) =>
+    bytesOf(path) ? new Response(whole, { headers: { "content-encoding": "gzip" } }) : undefined;
+  const ended = await upgrade();
+  expect([ended.exit, await versionOf(program)]).toEqual([0, NEWER]);
+});
+
 test("a download that is cut off is found out", async () => {
   const whole = await Bun.file(join(server.folder, NEWER, `fold-${target}.gz`)).bytes();
   server.instead = (path) => (bytesOf(path) ? new Response(whole.subarray(0, whole.length >> 1)) : undefined);
