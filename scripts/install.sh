@@ -223,6 +223,11 @@ clean_up() {
   if [ -n "${work:-}" ]; then rm -rf "$work"; fi
 }
 
+# What an installation that was killed has left behind more than a day ago.
+remove_left_behind() {
+  find "$folder/." ! -name . -prune -type d -name '.orthofold-??????' -mtime +0 -exec rm -rf {} + 2>/dev/null || true
+}
+
 main() {
   prefix="" name=orthofold version="" target=""
   while [ $# -gt 0 ]; do
@@ -263,7 +268,10 @@ main() {
   trap clean_up EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
+  trap 'exit 131' QUIT
+  trap 'exit 141' PIPE
   trap 'exit 143' TERM
+  remove_left_behind
   work="$(mktemp -d "$folder/.orthofold-XXXXXX")" || fail "cannot write to $folder" "give a --prefix that you may write to"
 
   if [ -n "$version" ]; then from="${releases%/}/download/v$version"; else from="${releases%/}/latest/download"; fi

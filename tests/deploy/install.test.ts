@@ -8,6 +8,7 @@ import {
   readdirSync,
   realpathSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -413,6 +414,28 @@ test("ended by a signal, it leaves nothing behind", async () => {
   process.kill(-child.pid, "SIGTERM");
   expect(await child.exited).not.toBe(0);
   expect(left()).toEqual([]);
+});
+
+test("where nobody listens to what it says any more, it leaves nothing behind either", async () => {
+  const place = join(home, "pipe");
+  // A pipe whose other end is closed already.
+  const closed = 'mkfifo "$1"; : <"$1" & exec >"$1"; wait; rm "$1"; exec sh "$0"';
+  const child = Bun.spawn(["sh", "-c", closed, script, place], {
+    env: { HOME: home, PATH: "/usr/bin:/bin", FOLD_RELEASES: server.address },
+    stderr: "ignore",
+  });
+  expect(await child.exited).toBe(141);
+  expect(readdirSync(join(home, ".local/bin"))).toEqual([]);
+});
+
+test("what an installation that was killed has left behind is removed later", async () => {
+  const bin = join(home, ".local/bin");
+  const names = [".orthofold-aB3dEf", ".orthofold-young1", ".orthofold-mine", "orthofold-aB3dEf"];
+  for (const name of names) mkdirSync(join(bin, name, "inside"), { recursive: true });
+  const stamp = new Date(Date.now() - 49 * 3_600_000);
+  for (const name of names) if (!name.includes("young")) utimesSync(join(bin, name), stamp, stamp);
+  expect((await install()).exit).toBe(0);
+  expect(readdirSync(bin).sort()).toEqual([...names.slice(1), "orthofold"].sort());
 });
 
 test("a script that was cut off on its way does nothing", async () => {
