@@ -105,8 +105,9 @@ async function runScript(script: string, verb: "up" | "down", folder: string) {
     stdout: "pipe",
     stderr: "pipe",
     detached: true,
-    // As it is now: left out, it would be as it was when this process began.
-    env: process.env,
+    // As it is now: left out, it would be as it was when this process began. Whatever ends this process, a signal that
+    // nobody can catch or a terminal that is closed, its servers end, too.
+    env: { ...process.env, SERVER_OWNER: String(process.pid) },
   });
   const [stdout, stderr, exitCode] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
   return { exitCode, stdout, stderr };

@@ -3,16 +3,18 @@
 #
 #   eval "$(scripts/servers/postgres.sh up DIR)"     start it, or find it running; sets DATABASE_URL
 #   scripts/servers/postgres.sh down DIR             stop it; DIR may then be removed
+#   scripts/servers/postgres.sh remove DIR           stop it, and remove DIR
 #   scripts/servers/postgres.sh restart DIR          stop and start it at the same port: all connections break
 #
 # Only the line `export DATABASE_URL=...` goes to stdout, progress goes to stderr.
 #   POSTGRES_PORT   its port; left out: a free one
+#   SERVER_OWNER    a process; when that is gone, however it has ended, the server is stopped, and DIR removed
 set -euo pipefail
 
 say() { echo "postgres.sh: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-[ $# -eq 2 ] || die "usage: $0 up|down|restart DIR"
+[ $# -eq 2 ] || die "usage: $0 up|down|remove|restart DIR"
 verb=$1
 dir=$(realpath -m "$2")
 # The socket's path must fit into 107 bytes.
@@ -137,6 +139,9 @@ up() {
       fi
     done
     say "started, pid $(server_pid)"
+    if [ -n "${SERVER_OWNER:-}" ]; then
+      setsid "$(dirname "$0")/when-gone.sh" "$SERVER_OWNER" "$0" remove "$dir" </dev/null >/dev/null 2>&1 9>&- &
+    fi
   fi
   echo "export DATABASE_URL=postgres://fold:$(cat "$dir/password")@127.0.0.1:$(cat "$dir/port")/postgres"
 }
@@ -164,5 +169,6 @@ case $verb in
   up) up ;;
   down) down ;;
   restart) restart ;;
-  *) die "usage: $0 up|down|restart DIR" ;;
+  remove) down && rm -rf "$dir" ;;
+  *) die "usage: $0 up|down|remove|restart DIR" ;;
 esac

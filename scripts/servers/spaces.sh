@@ -8,7 +8,8 @@
 #
 # DIR is a folder for this alone. A second `up` finds the gateway that runs, or makes everything anew: with the store
 # gone, what was in memory is gone too. Ports are ten free ones in a row; SPACES_PORT names the first. SPACES_LC_DAY is
-# how many seconds a day of a lifecycle rule lasts; a real one where it is not set.
+# how many seconds a day of a lifecycle rule lasts; a real one where it is not set. When the process SERVER_OWNER is gone,
+# however it has ended, what was started for it is stopped.
 set -euo pipefail
 
 say() { echo "spaces: $*" >&2; }
@@ -228,6 +229,9 @@ if [[ $verb == up ]]; then
     # What is half made is of no use, however the start ended.
     trap '[[ -e $dir/exports ]] || stop_all' EXIT
     start_all
+    if [[ -n ${SERVER_OWNER:-} ]]; then
+      setsid "$(dirname "$0")/when-gone.sh" "$SERVER_OWNER" "$0" down "$dir" </dev/null >/dev/null 2>&1 9>&- &
+    fi
   fi
   cat "$dir/exports"
 elif [[ $verb == user ]]; then

@@ -4,7 +4,15 @@ import { chmodSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { serverOf } from "../../src/db/server.ts";
 import { connect } from "../support/database.ts";
+import { projectFile } from "../support/project.ts";
 
+const startAndWait = `
+  const [path, name] = process.argv.slice(1);
+  const { Servers } = await import(path);
+  const { DATABASE_URL, DO_SPACES_ENDPOINT } = await Servers.start([name]).variables();
+  console.log(DATABASE_URL ?? DO_SPACES_ENDPOINT);
+  setInterval(() => {}, 1000);
+`;
 const script = join(import.meta.dir, "../../scripts/servers/postgres.sh");
 // Not below a folder that only its owner may enter: the server may be run by another user.
 const folder = mkdtempSync("/tmp/fold-starter-");
@@ -38,3 +46,29 @@ test("up, up again, down, down again, and up with the same data", async () => {
   const again = await starter("up");
   expect(new URL(again.stdout.trim().replace("export DATABASE_URL=", "")).password).toBe(new URL(url).password);
 });
+
+async function isOpen(port: number): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+    socket.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const hasCeph = ["ceph-mon", "ceph-osd", "radosgw"].every((program) => Bun.which(program) !== null);
+test.each(hasCeph ? ["postgres", "spaces"] : ["postgres"])(
+  "%s ends with the process that it was started for, however that ends",
+  async (name) => {
+    const run = Bun.spawn([process.execPath, "-e", startAndWait, projectFile("scripts/servers.ts"), name], {
+      env: { PATH: process.env.PATH },
+      stdout: "pipe",
+    });
+    const told = await run.stdout.getReader().read();
+    const [url = ""] = new TextDecoder().decode(told.value).trim().split("\n");
+    expect(await isOpen(Number(new URL(url).port))).toBe(true);
+    run.kill("SIGKILL");
+    while (await isOpen(Number(new URL(url).port))) await Bun.sleep(100);
+  },
+);

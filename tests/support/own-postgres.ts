@@ -55,17 +55,16 @@ export class OwnPostgres {
   }
 
   async remove(): Promise<void> {
-    await run("down", this.folder);
-    rmSync(this.folder, { recursive: true, force: true });
+    await run("remove", this.folder);
   }
 }
 
-async function run(verb: "up" | "down" | "restart", folder: string, env: Record<string, string> = {}) {
+async function run(verb: "up" | "down" | "remove" | "restart", folder: string, env: Record<string, string> = {}) {
   const child = Bun.spawn([projectFile("scripts/servers/postgres.sh"), verb, folder], {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
-    env: { ...process.env, ...env },
+    env: { ...process.env, SERVER_OWNER: String(process.pid), ...env },
   });
   const [stdout, stderr, exit] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   if (exit !== 0) throw new Error(`postgres.sh ${verb} ended with ${exit}: ${stderr}`);
