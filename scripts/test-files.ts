@@ -42,7 +42,7 @@ export function splitArguments(args: readonly string[]): { filters: string[]; op
  * @param filters pieces of their paths, as `bun test` takes them; none for all files
  */
 export function testFiles(filters: readonly string[]): TestFile[] {
-  const pieces = filters.map((filter) => filter.replace(/^\.\//, ""));
+  const pieces = filters.map((filter) => filter.replace(/^\.\//, "").replace(`${root}/`, ""));
   return [...new Bun.Glob("tests/**/*.test.ts").scanSync(root)]
     .map((path) => path.replaceAll("\\", "/"))
     .filter((path) => pieces.length === 0 || pieces.some((piece) => path.includes(piece)))

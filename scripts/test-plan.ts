@@ -9,6 +9,8 @@ export type Missing = ReadonlyMap<Need, string>;
 export interface TestPlan {
   /** Arguments for `bun test`; null when nothing is left to be run. */
   readonly args: readonly string[] | null;
+  /** The files that these mean. */
+  readonly files: readonly string[];
   /** What to tell of the files that are left out, line by line. */
   readonly leftOut: readonly string[];
 }
@@ -46,13 +48,13 @@ export async function findMissing(servers: Servers, needs: readonly Need[], plat
  * @throws Error where something is missing and everything has to be run
  */
 export function planTests(args: readonly string[], missing: Missing, mayLeaveOut: boolean): TestPlan {
-  if (missing.size === 0) return { args, leftOut: [] };
-  const reasons = [...new Set(missing.values())];
-  if (!mayLeaveOut) throw new Error(`${reasons.join("\n")}\nwith CI set, tests that cannot be run are an error`);
   const { filters, options } = splitArguments(args);
   const files = testFiles(filters);
+  if (missing.size === 0) return { args, files: files.map(({ path }) => path), leftOut: [] };
+  const reasons = [...new Set(missing.values())];
+  if (!mayLeaveOut) throw new Error(`${reasons.join("\n")}\nwith CI set, tests that cannot be run are an error`);
   const isLeftOut = ({ needs }: TestFile) => needs.some((need) => missing.has(need));
-  const run = files.filter((file) => !isLeftOut(file)).map(({ path }) => `./${path}`);
+  const run = files.filter((file) => !isLeftOut(file)).map(({ path }) => path);
   const lines = [...missing].flatMap(([need, reason]) => {
     const count = files.filter(({ needs }) => needs.includes(need)).length;
     const why = reason.trim().split("\n");
@@ -61,5 +63,6 @@ export function planTests(args: readonly string[], missing: Missing, mayLeaveOut
       : [`not run: files that need ${names[need]}, ${count} of them`, ...why.map((line) => `  ${line}`)];
   });
   const total = `${files.length - run.length} of ${files.length} files of tests were not run`;
-  return { args: run.length === 0 ? null : [...options, ...run], leftOut: [...lines, total] };
+  const named = run.map((path) => `./${path}`);
+  return { args: run.length === 0 ? null : [...options, ...named], files: run, leftOut: [...lines, total] };
 }

@@ -8,28 +8,17 @@ import { build } from "./build.ts";
 import { root } from "./compile.ts";
 import { Servers } from "./servers.ts";
 import { findMissing, needsOfRun, planTests, type TestPlan } from "./test-plan.ts";
-
-interface Counts {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
+import { filesWithoutTests, noReport, parseReport, type Report } from "./test-report.ts";
 
 const report = join(root, "dist", "junit.xml");
 // Against tests that hang: a busy machine may take ten times as long as a free one.
 const test_timeout_ms = 300_000;
 const INTERRUPTED = 130;
 
-/** The counts of the report's outermost element; undefined when the run ended before there was a report. */
-async function readReport(): Promise<Counts | undefined> {
+/** Undefined when the run ended before there was a report. */
+async function readReport(): Promise<Report | undefined> {
   const file = Bun.file(report);
-  if (!(await file.exists())) return undefined;
-  const summary = /<testsuites\b[^>]*>/.exec(await file.text())?.[0];
-  if (summary === undefined) return undefined;
-  const count = (name: string) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(summary)?.[1] ?? 0);
-  const failed = count("failures") + count("errors");
-  const skipped = count("skipped");
-  return { passed: count("tests") - failed - skipped, failed, skipped };
+  return (await file.exists()) ? parseReport(await file.text()) : undefined;
 }
 
 async function main(): Promise<number> {
@@ -56,22 +45,28 @@ async function main(): Promise<number> {
   }
 }
 
-async function runTests({ args, leftOut }: TestPlan, variables: Record<string, string>, signal: AbortSignal) {
+async function runTests({ args, files, leftOut }: TestPlan, variables: Record<string, string>, signal: AbortSignal) {
   // A report of an earlier run must not be taken for this one's.
   rmSync(report, { force: true });
   const exitCode = args === null ? 0 : await runBunTest(args, variables, signal);
-  const counts = (await readReport()) ?? { passed: 0, failed: 0, skipped: 0 };
-  const ran = counts.passed + counts.failed;
-  // A test file that does not load fails the run without being a test in the report.
-  const brokenFiles = exitCode !== 0 && counts.failed === 0 ? 1 : 0;
-  if (brokenFiles > 0)
+  const told = await readReport();
+  const { passed, failed, skipped } = told ?? noReport;
+  const ran = passed + failed;
+  // What was stopped says nothing of the files that were still to come.
+  const isWhole = told !== undefined && !signal.aborted && !args?.some((arg) => arg.startsWith("--bail"));
+  const silent = isWhole ? filesWithoutTests(files, told) : [];
+  for (const file of silent) console.log(`\n${file}: no test of it was run, counted as one failure`);
+  // Something went wrong that is no test in the report.
+  const other = exitCode !== 0 && failed + silent.length === 0 ? 1 : 0;
+  if (other > 0)
     console.log(`\nbun test ended with exit code ${exitCode} though no test failed: counted as one failure`);
   if (ran === 0) console.log("\nno test ran");
   for (const line of leftOut) console.log(line);
   // On a line of its own, so that the last line has the same form on every machine.
-  if (counts.skipped > 0) console.log(`${counts.skipped} skipped: their titles tell why`);
-  console.log(`${counts.passed} passed, ${counts.failed + brokenFiles} failed`);
-  return exitCode === 0 && counts.failed === 0 && ran > 0 ? 0 : 1;
+  if (skipped > 0) console.log(`${skipped} skipped: their titles tell why`);
+  const failures = failed + silent.length + other;
+  console.log(`${passed} passed, ${failures} failed`);
+  return failures === 0 && ran > 0 ? 0 : 1;
 }
 
 async function runBunTest(args: readonly string[], variables: Record<string, string>, signal: AbortSignal) {

@@ -1,9 +1,12 @@
 // npm test itself: which files need a server, and what becomes of them where there is none.
 import { afterEach, expect, test } from "bun:test";
+import { join } from "node:path";
 import { Servers } from "../scripts/servers.ts";
 import { type Need, splitArguments, testFiles } from "../scripts/test-files.ts";
 import { findMissing, needsOfRun, planTests } from "../scripts/test-plan.ts";
+import { filesWithoutTests, noReport, parseReport } from "../scripts/test-report.ts";
 import { projectFile } from "./support/project.ts";
+import { temporaryFolder } from "./support/temporary.ts";
 
 const needs = (path: string) => testFiles([path]).map((file) => file.needs);
 
@@ -46,11 +49,15 @@ test("arguments are files, or options with their values", () => {
 const without = new Map<Need, string>([["postgres", "postgres.sh: install it\nset DATABASE_URL"]]);
 
 test("where nothing is missing all is run as it was asked for", () => {
-  expect(planTests(["tests/db", "-t", "x"], new Map(), false)).toEqual({ args: ["tests/db", "-t", "x"], leftOut: [] });
+  expect(planTests(["tests/db", "-t", "x"], new Map(), false)).toMatchObject({
+    args: ["tests/db", "-t", "x"],
+    leftOut: [],
+  });
 });
 
 test("files that need what is missing are left out, and told with the reason; the others are run", () => {
-  const { args, leftOut } = planTests(["storage/clo", "-t", "x"], without, true);
+  const { args, files, leftOut } = planTests(["storage/clo", "-t", "x"], without, true);
+  expect(files).toEqual(["tests/storage/clocks.test.ts"]);
   expect(args).toEqual(["-t", "x", "./tests/storage/clocks.test.ts"]);
   expect(leftOut).toEqual([
     "not run: files that need PostgreSQL, 1 of them",
@@ -66,6 +73,34 @@ test("files that need what is missing are left out, and told with the reason; th
 
 test("with CI set it is an error that names the reason", () => {
   expect(() => planTests([], without, false)).toThrow(/install it\nset DATABASE_URL\nwith CI set/);
+});
+
+test("a file is found by its whole path, too", () => {
+  const [file] = testFiles([projectFile("tests/db/claims.test.ts")]);
+  expect(file).toEqual({ path: "tests/db/claims.test.ts", needs: ["postgres"] });
+});
+
+test("a file of which no test is told is found, whatever bun test says of the run", async () => {
+  const folder = temporaryFolder();
+  const begin = 'import { test } from "bun:test";\n';
+  const texts = {
+    "good.test.ts": `${begin}test("a & <b>", () => {});`,
+    "skips.test.ts": `${begin}test.skip("a", () => {});`,
+    "fails.test.ts": `${begin}test("a", () => { throw new Error("no"); });`,
+    "empty.test.ts": "",
+    "each.test.ts": `${begin}test.each([])("a %s", () => {});`,
+    "broken.test.ts": `${begin}import "./none.ts";\ntest("a", () => {});`,
+  };
+  for (const [name, text] of Object.entries(texts)) await Bun.write(join(folder, "tests", name), text);
+  const outfile = join(folder, "junit.xml");
+  const command = [process.execPath, "test", "--parallel=2", "--reporter=junit", `--reporter-outfile=${outfile}`];
+  await Bun.spawn(command, { cwd: folder, stdout: "ignore", stderr: "ignore" }).exited;
+  const report = parseReport(await Bun.file(outfile).text()) ?? noReport;
+  expect([report.passed, report.failed, report.skipped]).toEqual([1, 1, 1]);
+  const wanted = Object.keys(texts).map((name) => `tests/${name}`);
+  const silent = ["empty", "each", "broken"].map((name) => `tests/${name}.test.ts`);
+  expect(filesWithoutTests(wanted, report)).toEqual(silent);
+  expect(parseReport("")).toBeUndefined();
 });
 
 const { DATABASE_URL, POSTGRES_PORT } = process.env;
