@@ -26,6 +26,8 @@ systemd="${FOLD_SYSTEMD:-/run/systemd/system}"
 pause_s="${FOLD_PAUSE:-10}"
 # An installation or a worker that fails is tried again, so often: a droplet that gives up has cost something, too.
 most_tries=5
+# What a worker that ran for so long ends with has nothing to do with how it began, nor with how others ended before.
+long_s="${FOLD_LONG:-600}"
 
 say() { printf 'worker.sh: %s\n' "$*" >&2; }
 
@@ -196,16 +198,20 @@ wait_for_worker() {
 
 run_worker() {
   starts=0
+  failures=0
   while [ "$stopping" = no ]; do
     starts=$((starts + 1))
+    began="$(date +%s)"
     start_worker
     wait_for_worker
     child=""
     say "the worker ended with exit code $code"
     # Wrong settings, refused keys and a missing input are not mended by another start; nor is a stop that was asked for.
     case "$code" in 0 | 2 | 3 | 4 | 5 | 130) return ;; esac
-    if [ "$stopping" = yes ] || [ "$starts" -ge "$most_tries" ]; then return; fi
-    pause "$((pause_s * starts))"
+    if [ "$(($(date +%s) - began))" -ge "$long_s" ]; then failures=0; fi
+    failures=$((failures + 1))
+    if [ "$stopping" = yes ] || [ "$failures" -ge "$most_tries" ]; then return; fi
+    pause "$((pause_s * failures))"
   done
 }
 

@@ -163,6 +163,13 @@ test.each(ends)("a worker that ends with %j is started %d times", async (codes, 
   expect([calls().length, isOff()]).toEqual([starts, true]);
 });
 
+test("workers that ran for long before they failed are not counted together", async () => {
+  exits(1, 137, 1, 6, 1, 1, 1, 0);
+  // However short it was.
+  expect((await boot([await userData("A=b\n")], { FOLD_LONG: "0" })).exit).toBe(0);
+  expect(calls()).toHaveLength(8);
+});
+
 test("a droplet that shuts down lets its worker give the job back", async () => {
   const child = startDroplet([await userData("A=b\n")], { FAKE_STAYS: "1" });
   while (!existsSync(join(home, "note/ready"))) await Bun.sleep(10);
