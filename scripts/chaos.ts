@@ -72,8 +72,16 @@ const { values, positionals } = parseArgs({
   options: { backend: { type: "string", default: "local" } },
   allowPositionals: true,
 });
-const [seconds = "60", seed = String(Date.now() % 1_000_000)] = positionals;
+const [seconds = "60", seed = String(Date.now() % 1_000_000), ...others] = positionals;
+const run = new Map([
+  ["local", local],
+  ["cloud", cloud],
+]).get(values.backend);
+// What is no number of seconds would disturb nobody, and be passed.
+if (run === undefined || !/^[1-9]\d{0,5}$/.test(seconds) || !/^\d{1,9}$/.test(seed) || others.length > 0) {
+  console.error("usage: npm run test:chaos -- [--backend local|cloud] [SECONDS] [SEED]");
+  process.exit(2);
+}
 await build();
 console.log(`the seed is ${seed}`);
-const run = values.backend === "cloud" ? cloud : local;
 process.exitCode = (await run(Number(seconds) * 1000, Number(seed))) ? 0 : 1;

@@ -103,6 +103,17 @@ test("a file of which no test is told is found, whatever bun test says of the ru
   expect(parseReport("")).toBeUndefined();
 });
 
+const chaos: string[][] = [["abc"], ["0"], ["1", "seed"], ["--backend", "clud", "1"], ["1", "2", "3"]];
+test.each(chaos.map((args) => [args]))(
+  "a chaos of %j is refused: it would disturb nobody, and be passed",
+  async (args) => {
+    const command = [process.execPath, projectFile("scripts/chaos.ts"), ...args];
+    const child = Bun.spawn(command, { stdout: "ignore", stderr: "pipe" });
+    expect(await child.stderr.text()).toStartWith("usage: npm run test:chaos");
+    expect(await child.exited).toBe(2);
+  },
+);
+
 const { DATABASE_URL, POSTGRES_PORT } = process.env;
 afterEach(() => {
   for (const [name, value] of Object.entries({ DATABASE_URL, POSTGRES_PORT })) {
