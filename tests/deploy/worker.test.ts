@@ -277,6 +277,13 @@ test("without a metadata service it goes by the machine's name", async () => {
   expect(variable("WORKER_ID")).toBe((await Bun.$`uname -n`.text()).trim());
 });
 
+test("the metadata service is on the droplet's own wire: no proxy is asked for it", async () => {
+  const nobody = `http_proxy=http://127.0.0.1:1\nno_proxy=127.0.0.1\n`;
+  const named = { FOLD_METADATA: `http://localhost:${metadata.port}/metadata/v1` };
+  expect((await boot([await userData(nobody)], named)).exit).toBe(0);
+  expect(variable("WORKER_ID")).toBe("fold-worker-id-1-410000001");
+});
+
 test("a given WORKER_ID stays, FOLD_KEEP=1 lets the droplet stay on", async () => {
   expect((await boot([await userData("WORKER_ID=ada\n", "--keep")])).exit).toBe(0);
   expect([variable("WORKER_ID"), isOff()]).toEqual(["ada", false]);
