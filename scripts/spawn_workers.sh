@@ -65,6 +65,10 @@ check_settings() {
       http_proxy | https_proxy | all_proxy | no_proxy) ;;
       # worker.sh would end there, on a droplet that costs.
       PATH | IFS | LD_* | BUN_* | *[a-z]*) fail "line $number of $env_file sets what workers do not take from it" "leave out PATH, IFS, LD_..., BUN_... and names in small letters" ;;
+      # Said twice, one of the two would count without a word, or a droplet stay on that nobody wanted to.
+      WORKER_MODE | WORKER_STAY | WORKER_JOB_ID | INPUT_FILE | FOLD_KEEP)
+        fail "line $number of $env_file sets ${line%%=*}, which is an option here" "leave it out and give --mode, --stay, --job-id, --input or --keep"
+        ;;
     esac
     # A shell and systemd would take the quotes off, others would not.
     case "${line#*=}" in

@@ -9,7 +9,7 @@
 # Settings are lines NAME=VALUE, the value as it stands up to the end of the line; empty lines and #-lines do not count.
 # Names are in capitals, as this script's own variables are not; http_proxy and its like are taken, too. WORKER_MODE
 # (continuous, one-shot, cloud-worker), WORKER_STAY, WORKER_JOB_ID, FOLD_VERSION, FOLD_RELEASES and FOLD_KEEP are for this
-# script; all are passed on to the worker.
+# script, and come from options of spawn_workers.sh on a droplet; all are passed on to the worker.
 set -eu
 umask 077
 

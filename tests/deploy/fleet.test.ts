@@ -150,6 +150,8 @@ const badFiles: [what: string, text: string, mode: number, exit: number, stderr:
   ["with quotes", "A='secret'\n", 0o600, 2, /line 1 of .* begins with a quote/],
   ["that worker.sh does not take", "A=b\nLD_PRELOAD=secret\n", 0o600, 2, /line 2 of .* sets what workers do not take/],
   ["with a name in small letters", "work=secret\n", 0o600, 2, /line 1 of .* sets what workers do not take/],
+  ["with a mode, which is an option", "A=b\nWORKER_MODE=one-shot\n", 0o600, 2, /line 2 of .* sets WORKER_MODE/],
+  ["that lets droplets stay on", "FOLD_KEEP=secret\n", 0o600, 2, /line 1 of .* sets FOLD_KEEP/],
   ["that is too long", `A=${"secret".repeat(9000)}\n`, 0o600, 1, /would have \d+ bytes, more than 65536/],
 ];
 test.each(badFiles)("an env file %s", async (_, text, mode, exit, stderr) => {
