@@ -36,7 +36,8 @@ export class LineBuffer {
     );
     this.offsets = new Int32Array(words.length + 1);
     for (let i = 0; i < words.length; i++) this.offsets[i + 1] = this.offsets[i] + pieces[i].length;
-    this.longest = Math.max(0, ...pieces.map((piece) => piece.length));
+    // No spread: a large vocabulary is more than a call can have arguments.
+    this.longest = pieces.reduce((most, piece) => Math.max(most, piece.length), 0);
     this.pieces = new Uint8Array(this.offsets[words.length] + 8);
     for (let i = 0; i < words.length; i++) this.pieces.set(pieces[i], this.offsets[i]);
     const view = new DataView(this.pieces.buffer);
@@ -48,7 +49,7 @@ export class LineBuffer {
   /** Add the line of one ortho. */
   add(dims: readonly number[], words: Int32Array, cells: number): void {
     const start = this.starts.get(dims) ?? this.startOf(dims);
-    this.reserve(start.length + cells * this.longest + 8);
+    if (this.filled + start.length + cells * this.longest + 8 > this.bytes.length) this.makeRoom(start, words, cells);
     const { bytes, view, pieces, offsets, low, high } = this;
     let at = this.filled;
     for (let i = 0; i < start.length; i++) bytes[at++] = start[i];
@@ -89,7 +90,10 @@ export class LineBuffer {
     return start;
   }
 
-  private reserve(more: number): void {
+  /** Room for one line, measured: by the longest of all words, one odd word would make every line a giant. */
+  private makeRoom(start: Uint8Array, words: Int32Array, cells: number): void {
+    let more = start.length + 8;
+    for (let cell = 0; cell < cells; cell++) more += this.offsets[words[cell] + 1] - this.offsets[words[cell]];
     if (this.filled + more <= this.bytes.length) return;
     this.flush();
     if (more > this.bytes.length) this.grow(more * 2);
