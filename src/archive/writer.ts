@@ -15,6 +15,7 @@ import {
   type FoldOptions,
   INTERNER,
   MANIFEST,
+  MAX_MANIFEST_BYTES,
   type Manifest,
   type MemberEntry,
   OPTIMAL,
@@ -179,9 +180,10 @@ export class ArchiveWriter {
 
   /** One frame with the padding of the member before and this member's header, one with its bytes. */
   private addMember(path: string, bytes: Uint8Array, frame?: Uint8Array): MemberEntry {
-    if (bytes.length > MAX_MEMBER_BYTES) {
+    const most_bytes = path === MANIFEST ? MAX_MANIFEST_BYTES : MAX_MEMBER_BYTES;
+    if (bytes.length > most_bytes) {
       const hint = "fold the text in parts, with --shard or as several texts";
-      throw new FoldError("failed", `${path} would be larger than the ${MAX_MEMBER_BYTES} bytes of a member`, hint);
+      throw new FoldError("failed", `${path} would be larger than the ${most_bytes} bytes that readers take`, hint);
     }
     const head = new Uint8Array(this.padding + BLOCK);
     head.set(tarHeader(path, bytes.length), this.padding);

@@ -2,11 +2,12 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { encodeChunk } from "../../src/archive/chunk.ts";
+import { MAX_MANIFEST_BYTES } from "../../src/archive/manifest.ts";
 import { Archive } from "../../src/archive/reader.ts";
 import { ArchiveWriter } from "../../src/archive/writer.ts";
 import { corpusOfText } from "../../src/core/corpus.ts";
 import { expectedOf } from "../support/expected.ts";
-import { foldText, readArchive } from "../support/folds.ts";
+import { foldErrorOf, foldText, readArchive } from "../support/folds.ts";
 import { digestOf, sampleFacts, sampleText } from "../support/sample.ts";
 import { entriesOf, packings, tarOfArchive } from "../support/tars.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -52,6 +53,21 @@ test("a filter skips chunks that cannot hold what is asked for, and no others", 
   expect(await Array.fromAsync(archive.chunks({ shape: "3x3" }))).toHaveLength(0);
   expect(await Array.fromAsync(archive.chunks({ minVolume: 2 }))).toHaveLength(0);
   archive.close();
+});
+
+// It would count as made, and nobody could open it: a manifest holds the words of the best ortho, however long they are.
+test("no archive is made whose manifest is larger than readers take", async () => {
+  const path = join(folder, "large.tar.zst");
+  const options = { max_dims: 2, min_volume: 1, shard: null };
+  const writerOf = (name: string) =>
+    new ArchiveWriter(path, { name, lineage: '"b"', sources: [], options }, corpusOfText("a b").corpus);
+  const writer = writerOf("x".repeat(MAX_MANIFEST_BYTES));
+  const error = await foldErrorOf(() => writer.finish());
+  writer.discard();
+  expect([error.code, error.message]).toEqual(["failed", expect.stringContaining("manifest.json would be larger")]);
+  expect(await Bun.file(path).exists()).toBe(false);
+  writerOf("x".repeat(MAX_MANIFEST_BYTES - 2000)).finish();
+  (await Archive.open(path)).close();
 });
 
 // A chunk whose follower starts with a word may still end with it: the manifest does not tell.
