@@ -16,6 +16,7 @@ const exitOf = {
   failed: 1,
   not_utf8: 1,
   empty: 1,
+  too_long: 1,
   no_space: 1,
   corrupt: 1,
   unreachable: 1,

@@ -33,5 +33,5 @@ export async function eachText(
 }
 
 function isOfOneText({ code }: FoldError): boolean {
-  return code === "not_utf8" || code === "empty" || code === "unreadable" || code === "not_found";
+  return ["not_utf8", "empty", "too_long", "unreadable", "not_found"].includes(code);
 }

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { countWords, decodeText } from "../core/text.ts";
+import { checkTextSize, countWords, decodeText } from "../core/text.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import { holdsNoWords } from "../jobs/read-texts.ts";
 
@@ -25,7 +25,7 @@ export function kindOf(path: string): "small" | "large" | "once" {
  *
  * @param title what messages call it
  * @returns its size, and the SHA-256 of its bytes in hex
- * @throws FoldError `not_utf8`, `empty` when it holds no word, `interrupted`
+ * @throws FoldError `not_utf8`, `empty` when it holds no word, `too_long`, `interrupted`
  */
 export async function lookThrough(
   path: string,
@@ -59,6 +59,7 @@ async function look(file: FileHandle, title: string, signal: AbortSignal) {
     const text = decodeText(whole, at === 0 ? title : `${title}, from byte ${at} on,`);
     hasWords ||= countWords(text) > 0;
     at += whole.length;
+    checkTextSize(at, title);
     carried = filled.length - whole.length;
     buffer.copyWithin(0, whole.length, filled.length);
   }

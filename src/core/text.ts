@@ -7,13 +7,32 @@ const SPACE = 0;
 const WORD = 1;
 const SENTENCE_END = 2;
 
+/** A string holds no more characters, so no more bytes are sure to become one. */
+const MAX_TEXT_BYTES = 2 ** 31 - 1;
+
+/**
+ * Refuse a text that is too long, before it is read or decoded: the decoder makes nothing of it, without an error.
+ *
+ * @param name named in the error
+ * @throws FoldError `too_long`
+ */
+export function checkTextSize(size_bytes: number, name: string): void {
+  if (size_bytes <= MAX_TEXT_BYTES) return;
+  throw new FoldError(
+    "too_long",
+    `${name} has ${size_bytes} bytes, and a text may have ${MAX_TEXT_BYTES}`,
+    "cut it at a blank line, and join the parts with `fold run --merge`",
+  );
+}
+
 /**
  * Decode a text: UTF-8, without a leading byte-order mark.
  *
  * @param name named in the error
- * @throws FoldError `not_utf8` with the byte offset of the first byte that is not UTF-8
+ * @throws FoldError `not_utf8` with the byte offset of the first byte that is not UTF-8; `too_long`
  */
 export function decodeText(bytes: Uint8Array, name: string): string {
+  checkTextSize(bytes.length, name);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {

@@ -11,7 +11,7 @@ import type { WorkRequest } from "./work-request.ts";
 const FIRST_REST_MS = 1_000;
 const LONGEST_REST_MS = 60_000;
 /** These errors come again however often the job is tried. */
-const FINAL: ReadonlySet<string> = new Set(["not_utf8", "empty", "usage"]);
+const FINAL: ReadonlySet<string> = new Set(["not_utf8", "empty", "too_long", "usage"]);
 
 /** What became of a job whose attempt has ended with an error. */
 export type GivenUp = "lost" | "returned" | "failed" | "put aside" | "unpublished";

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import type { Source } from "../archive/manifest.ts";
 import { type Corpus, corpusOfText } from "../core/corpus.ts";
-import { decodeText } from "../core/text.ts";
+import { checkTextSize, decodeText } from "../core/text.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 
 /** Where a text is: a file, or the standard input. */
@@ -22,7 +22,7 @@ export interface ReadText {
 /**
  * Read a text into its sentences.
  *
- * @throws FoldError `not_found`, `unreadable`, `not_utf8`, or `empty` when it holds no word
+ * @throws FoldError `not_found`, `unreadable`, `not_utf8`, `too_long`, or `empty` when it holds no word
  */
 export async function readText(place: TextPlace): Promise<ReadText> {
   const { corpus, counts } = corpusOfText(await readDecoded(place));
@@ -33,7 +33,7 @@ export async function readText(place: TextPlace): Promise<ReadText> {
 /**
  * Read a text as it is written.
  *
- * @throws FoldError `not_found`, `unreadable` or `not_utf8`
+ * @throws FoldError `not_found`, `unreadable`, `not_utf8` or `too_long`
  */
 export async function readDecoded(place: TextPlace): Promise<string> {
   return decodeText(await readBytes(place), place.path ?? "the standard input");
@@ -42,7 +42,7 @@ export async function readDecoded(place: TextPlace): Promise<string> {
 /**
  * The bytes of a text.
  *
- * @throws FoldError `not_found` or `unreadable`, or what kept it from being read before
+ * @throws FoldError `not_found`, `unreadable` or `too_long`, or what kept it from being read before
  */
 export async function readBytes({ path, trouble }: TextPlace): Promise<Uint8Array> {
   if (trouble !== undefined) throw trouble;
@@ -60,6 +60,7 @@ export function holdsNoWords({ path }: TextPlace): FoldError {
 
 function readFile(path: string): Uint8Array {
   try {
+    checkTextSize(statSync(path).size, path);
     return readFileSync(path);
   } catch (error) {
     throw fromSystemError(error, "read the text", path);

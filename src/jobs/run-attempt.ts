@@ -34,7 +34,7 @@ export interface RunSettings {
  * Do the work of an attempt: from a claim to a finished archive in the attempt's folder. What an attempt before it
  * has left there is gone on from.
  *
- * @throws FoldError `not_utf8` or `empty` for a text that will never fold, `interrupted`, errors of disk and storage
+ * @throws FoldError `not_utf8`, `empty` or `too_long` for a text that will never fold, `interrupted`, errors of disk and storage
  */
 export function runAttempt(attempt: Attempt, settings: RunSettings): Promise<WrittenArchive> {
   return attempt.kind === "text" ? foldText(attempt, settings) : mergeArchives(attempt, settings);

@@ -137,7 +137,7 @@ test("any other error counts, and the third puts the job aside", async () => {
   expect(await job()).toMatchObject({ state: "failed", failure: { code: "failed", message: "thrown" } });
 });
 
-test.each(["not_utf8", "empty", "usage"] as const)(
+test.each(["not_utf8", "empty", "too_long", "usage"] as const)(
   "%s would come again: the job is put aside at once",
   async (code) => {
     expect(await settle(giveUpFor(), errorOf(code))).toBe("put aside");
