@@ -115,6 +115,8 @@ class ArchiveCheck {
   private tarBytes = 0;
   private chunksChecked = 0;
   private checker: ChunkChecker | null = null;
+  /** Zero bytes that belong behind the last member. */
+  private padding = 0;
   private readonly shapes: ShapeCounts = {};
   private optimal: Ortho | null = null;
 
@@ -147,6 +149,7 @@ class ArchiveCheck {
         this.member(member, sampled);
         await Bun.sleep(0); // signals are heard only between turns of the event loop
       }
+      this.endOfTable(source);
       this.tarSha256 = this.tarHash.digest("hex");
       if (due.update(new Uint8Array(2 * BLOCK)).digest("hex") !== this.tarSha256) {
         this.problem(`${this.path}: its tar holds more than members, or headers that fold does not write`);
@@ -209,13 +212,28 @@ class ArchiveCheck {
 
   /** Readers that skip go by the seek table: it must lead to the same bytes as reading from the start. */
   private seekable({ path, bytes }: TarMember, source: ArchiveSource): void {
+    const head = new Uint8Array(this.padding + BLOCK);
+    head.set(tarHeader(path, bytes.length), this.padding);
+    this.padding = tarPadding(bytes.length);
+    this.framesAre(source, 2 * this.members, [head, bytes], path);
+  }
+
+  private endOfTable(source: ArchiveSource): void {
+    const end = new Uint8Array(this.padding + 2 * BLOCK);
+    this.framesAre(source, 2 * this.members, [end], "the end of the tar");
+    if (source.frames !== null && source.frames.length !== 2 * this.members + 1) {
+      this.problem(`the seek table lists ${source.frames.length} frames where ${2 * this.members + 1} are due`);
+    }
+  }
+
+  private framesAre(source: ArchiveSource, first: number, due: readonly Uint8Array[], what: string): void {
     if (source.frames === null) return;
     try {
-      if (Buffer.compare(source.frame(2 * this.members + 1, bytes.length), bytes) === 0) return;
-      this.problem(`${path} is not where the seek table says`);
+      if (due.every((bytes, i) => Buffer.compare(source.frame(first + i, bytes.length), bytes) === 0)) return;
+      this.problem(`${what} is not where the seek table says`);
     } catch (error) {
       if (!(error instanceof FoldError)) throw error;
-      this.problem(`${path} is not where the seek table says: ${error.message}`);
+      this.problem(`${what} is not where the seek table says: ${error.message}`);
     }
   }
 
