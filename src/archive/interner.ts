@@ -5,6 +5,9 @@ import { ByteReader, ByteWriter } from "./bytes.ts";
 /** First bytes of `interner.bin`. */
 const MAGIC = new TextEncoder().encode("FOLDI1");
 
+/** What no word holds: a line of an export would be another ortho's, or tell a terminal what to do. */
+const NOT_IN_WORDS = /[\p{White_Space}\p{Cc}]/u;
+
 /** Encode vocabulary and sentences (FORMAT.md, "interner.bin"). */
 export function encodeInterner(corpus: Corpus): Uint8Array {
   const out = new ByteWriter(corpus.tokens.length * 2 + 1024);
@@ -31,6 +34,7 @@ export function decodeInterner(bytes: Uint8Array): Corpus {
   const words: string[] = [];
   for (let i = input.count(); i > 0; i--) {
     const word = input.text();
+    if (word === "" || NOT_IN_WORDS.test(word)) throw input.corrupt("holds a word that is none");
     if (words.length > 0 && compareUtf8(words[words.length - 1], word) >= 0) {
       throw input.corrupt("holds words that are not in order");
     }

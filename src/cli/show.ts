@@ -5,7 +5,7 @@ import type { CommandArguments, CommandIo } from "./command.ts";
 import { drawOrtho } from "./grid.ts";
 import type { Output } from "./output.ts";
 import { describeArchive, type FoldReport } from "./report.ts";
-import { formatBytes, formatCount, formatCounted, formatTable } from "./text.ts";
+import { formatBytes, formatCount, formatCounted, formatTable, printable } from "./text.ts";
 
 /** More sources than this are counted, not listed. */
 const MAX_SOURCES = 10;
@@ -37,7 +37,7 @@ function showLines(report: FoldReport, sources: readonly Source[], output: Outpu
     ["tar sha256", report.tar_sha256 ?? ""],
     ["content sha256", report.content_sha256 ?? ""],
   ];
-  const lines = [heading(report.text), ...formatTable(facts.map(([name, value]) => [`  ${name}`, value]))];
+  const lines = [heading(printable(report.text)), ...formatTable(facts.map(([name, value]) => [`  ${name}`, value]))];
   if (sources.length > 1) lines.push("", heading("sources"), ...sourceLines(sources));
   if (report.orthos > 0) lines.push("", heading("shapes"), ...shapeLines(report));
   if (report.optimal !== null) lines.push("", ...optimalLines(report, output));
@@ -87,7 +87,7 @@ export function optimalLines({ optimal }: Pick<FoldReport, "optimal">, output: O
   const { dims, volume, cells, words } = optimal;
   const figures = `${dims.join("x")}, volume ${formatCount(volume)}, ${formatCount(cells)} cells`;
   const indent = "  ";
-  const grid = drawOrtho(dims, words, output.columns - indent.length);
+  const grid = drawOrtho(dims, words.map(printable), output.columns - indent.length);
   return [
     `${output.style("bold", "optimal ortho")}  ${figures}`,
     "",

@@ -25,6 +25,11 @@ const lies: [what: string, bytes: number[]][] = [
   ["a word that is not in the list", [...magic, 1, 1, 97, 1, 1, 1]],
   ["the same word twice", [...magic, 2, 1, 97, 1, 97, 0]],
   ["words out of order", [...magic, 2, 1, 98, 1, 97, 0]],
+  ["an empty word", [...magic, 1, 0, 0]],
+  ["a word with a space", [...magic, 1, 3, 97, 32, 98, 0]],
+  ["a word with a line feed", [...magic, 1, 3, 97, 10, 98, 0]],
+  ["a word with a space of two bytes", [...magic, 1, 3, 97, 0xc2, 0xa0, 0]],
+  ["a word that speaks to terminals", [...magic, 1, 2, 97, 27, 0]],
   ["an empty sentence", [...magic, 1, 1, 97, 1, 0]],
   ["bytes behind the end", [...magic, 0, 0, 0]],
 ];

@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { encodeManifest, sealManifest } from "../../src/archive/manifest.ts";
 import { Archive } from "../../src/archive/reader.ts";
 import { call, report } from "../support/binary.ts";
 import { foldText } from "../support/folds.ts";
+import { archiveWithTable, entriesOf, tarOfArchive } from "../support/tars.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
@@ -35,6 +37,21 @@ test("--json tells the same as the manifest, and nothing of a run", async () => 
   expect(told.shapes).toEqual(manifest.shapes);
   expect(told.optimal).toEqual(manifest.optimal);
   expect(told.content_sha256).toBe(manifest.content_sha256);
+});
+
+// The manifest is all that show reads: what it says of itself comes from whoever made the archive.
+test("nothing in a manifest speaks to the terminal", async () => {
+  const entries = entriesOf(tarOfArchive(await Bun.file(path).bytes()));
+  const { content_sha256: _old, ...told } = JSON.parse(Buffer.from(entries[entries.length - 1].bytes).toString());
+  const controls = "\x1b[2J\x07\nx";
+  const optimal = { ...told.optimal, words: told.optimal.words.map((word: string) => `${word}${controls}`) };
+  const bytes = encodeManifest(sealManifest({ ...told, name: controls, lineage: `"${controls}"`, optimal }));
+  const forged = join(folder, "forged.tar.zst");
+  await Bun.write(forged, archiveWithTable(entries.with(-1, { path: "manifest.json", bytes })));
+  const { exit, stdout } = await call(["show", forged]);
+  expect(exit).toBe(0);
+  expect(stdout).toContain("\ufffd[2J");
+  expect(stdout.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
 });
 
 test("an archive without orthos has nothing to draw", async () => {
