@@ -16,6 +16,39 @@ interface Gathering {
   readonly middles: readonly number[];
 }
 
+/** A gathering that lists a word, and which of its middles that is. */
+interface Listed {
+  readonly gathering: Gathering;
+  readonly place: number;
+}
+
+/** The records of a section, one at a time. */
+class Records {
+  /** END behind the last. */
+  record = END;
+  /** The square that the record belongs to, Infinity for none. */
+  at = 0;
+  /** Where the section ends; not known before the last record. */
+  until = Infinity;
+
+  constructor(
+    private readonly input: CodeInput,
+    from: number,
+  ) {
+    this.next(from);
+  }
+
+  /** Read the next record; it says how many squares it passes over, of those from number `from` on. */
+  next(from: number): void {
+    const { input } = this;
+    this.record = input.varint();
+    this.at = this.record === END ? Infinity : from + withoutFlags(this.record, KIND_BITS);
+    if (this.record !== END) return;
+    this.until = input.varint();
+    if (this.until < from) throw corruptCode("ends a section before its start");
+  }
+}
+
 /** A pair of rows whose list of longer pairs is being read. */
 interface Pair {
   readonly upper: Context;
@@ -63,15 +96,10 @@ class TreeReader {
   private originBlock(): void {
     const { input } = this;
     const origin = input.origin();
-    const byMiddle = new Map<number, Gathering[]>();
+    const byMiddle = new Map<number, Listed[]>();
     for (let size = input.varint(); size !== END; size = input.varint()) {
       if (size > input.left) throw corruptCode("has a gathering of an impossible size");
-      const gathering = this.gathering(origin, size);
-      for (const middle of gathering.middles) {
-        const list = byMiddle.get(middle);
-        if (list === undefined) byMiddle.set(middle, [gathering]);
-        else if (list[list.length - 1] !== gathering) list.push(gathering);
-      }
+      list(byMiddle, this.gathering(origin, size));
     }
     for (let next = input.varint(); next !== END; next = input.varint()) {
       if (next !== SECTION) throw corruptCode("has neither a section nor its end");
@@ -89,34 +117,48 @@ class TreeReader {
   }
 
   /** The squares of one section, each with what grew from it. */
-  private section(origin: number, byMiddle: Map<number, Gathering[]>): void {
+  private section(origin: number, byMiddle: Map<number, Listed[]>): void {
     const { input } = this;
     const second = input.cell(input.after(origin), input.varint());
     const from = input.varint();
-    let record = input.varint();
-    let skip = withoutFlags(record, KIND_BITS);
-    let until = record === END ? input.varint() : Infinity;
-    let square = 0;
-    for (const { end, middles } of byMiddle.get(second) ?? []) {
-      let isOrdered = false;
-      for (let i = 0; i < middles.length && square < until; i++) {
-        const third = middles[i];
-        if (third === second) {
-          isOrdered = true;
-          continue;
-        }
-        if (square++ < from) continue;
-        this.beginSquare(origin, second, third, end);
-        if (isOrdered) this.visitPair();
-        if (record === END || skip-- > 0) continue;
-        this.descend(record);
-        record = input.varint();
-        skip = withoutFlags(record, KIND_BITS);
-        if (record === END) until = input.varint();
-      }
+    const records = new Records(input, from);
+    let total = 0;
+    for (const listed of byMiddle.get(second) ?? []) {
+      this.squares(origin, second, listed, total, from, records);
+      total += listed.gathering.middles.length - 1;
     }
-    if (until < from) throw corruptCode("ends a section before its start");
-    if (record !== END || square !== until) throw corruptCode("counts other squares than its gatherings hold");
+    // Every section is there once: whoever repeats it finds no squares any more.
+    byMiddle.delete(second);
+    if (records.record !== END || records.until > total) {
+      throw corruptCode("counts other squares than its gatherings hold");
+    }
+  }
+
+  /** The squares of one gathering, which are numbered from `first`. */
+  private squares(
+    origin: number,
+    second: number,
+    { gathering: { end, middles }, place }: Listed,
+    first: number,
+    from: number,
+    records: Records,
+  ): void {
+    const firstOrdered = first + place;
+    const last = first + middles.length - 1;
+    for (let square = Math.max(first, from); square < last && square < records.until; ) {
+      const isRecord = square === records.at;
+      // Not ordered, and nothing below: many sections may have very many of them, so they are not looked at one by one.
+      if (square < firstOrdered && !isRecord) {
+        square = Math.min(firstOrdered, records.at);
+        continue;
+      }
+      this.beginSquare(origin, second, middles[square - first + (square < firstOrdered ? 0 : 1)], end);
+      if (square >= firstOrdered) this.visitPair();
+      square++;
+      if (!isRecord) continue;
+      this.descend(records.record);
+      records.next(square);
+    }
   }
 
   private beginSquare(origin: number, second: number, third: number, end: number): void {
@@ -199,6 +241,16 @@ class TreeReader {
     this.loadPair();
     const left = this.input.after(this.upperRow[0]).with(this.lowerRow[0]);
     this.boxes.pair(this.shape(this.upperRow.length), lists, left);
+  }
+}
+
+/** Enter a gathering under each of its middles. */
+function list(byMiddle: Map<number, Listed[]>, gathering: Gathering): void {
+  for (const [place, middle] of gathering.middles.entries()) {
+    const listed = byMiddle.get(middle);
+    if (listed === undefined) byMiddle.set(middle, [{ gathering, place }]);
+    else if (listed[listed.length - 1].gathering !== gathering) listed.push({ gathering, place });
+    else throw corruptCode("has a gathering that lists a word twice");
   }
 }
 

@@ -1,5 +1,5 @@
 // Result chunks: what is written is read, and what was damaged or forged is refused.
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import fc from "fast-check";
 import { type Chunk, decodeChunk, encodeChunk, visitOrthos } from "../../src/archive/chunk.ts";
@@ -104,6 +104,33 @@ test("in format 1 a chunk has words of its own, which have to be words of the te
     expect(new ChunkChecker(corpus, options).check(strange, path, null)).toEqual([problem]);
   }
   archive.close();
+});
+
+// Squares are not listed, so what says the same again costs a few bytes and could cost a reader hours.
+describe("what is said twice is refused", () => {
+  const hub = walkText("a b. a c. b d. c d", { maxDims: 2, minVolume: 1, codeLimit: 1000 });
+  // One gathering, b and c before d; section b with its one square, then c, whose square is not ordered.
+  const gathering = [2, 0, 1, 0];
+  const [first, second] = [
+    [1, 0, 0, 0, 1],
+    [1, 1, 0, 0, 1],
+  ];
+  const codeOf = (...parts: number[][]) => Uint8Array.from([1, 97, ...parts.flat(), 0]);
+  const read = (code: Uint8Array) => visitOrthos({ ...hub.chunks[0], code }, "a chunk", hub.text, () => {});
+
+  test("the code from which they are made is read, and is what fold writes", () => {
+    expect([...codeOf(gathering, [0], first, second)]).toEqual([...hub.chunks[0].code]);
+    read(hub.chunks[0].code);
+  });
+
+  test.each([
+    ["a section without orthos", codeOf(gathering, [0], first, second, second)],
+    ["a section with orthos", codeOf(gathering, [0], first, second, first)],
+    ["a middle", codeOf([3, 0, 1, 1, 0], [0], first, second)],
+  ])("%s", async (_, code) => {
+    const error = await foldErrorOf(() => read(code));
+    expect(error.message).toMatch(/counts other squares|lists a word twice/);
+  });
 });
 
 // Checksums keep accidents out; this is about a forger who computes them. The reader of the tree code must end, with
