@@ -7,6 +7,9 @@ const LEVEL = 1;
 /** Compress into one frame that states its size and carries a checksum. */
 export function compressFrame(bytes: Uint8Array): Uint8Array {
   return zstdCompressSync(bytes, {
+    // All in one piece, with room to spare: where a frame fills the last piece to its end, by default once in
+    // 16384 times, Bun takes it for unfinished and puts an empty frame behind it, which no reader expects there.
+    chunkSize: compressBound(bytes.length) + 1,
     params: {
       [constants.ZSTD_c_compressionLevel]: LEVEL,
       [constants.ZSTD_c_checksumFlag]: 1,
