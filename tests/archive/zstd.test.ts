@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { compressFrame, decompressFrame } from "../../src/archive/zstd.ts";
+import { foldErrorOf } from "../support/folds.ts";
 
 const KIB = 1 << 10;
 
@@ -21,6 +22,16 @@ test.each([1, 4, 16, 32, 64, 128, 256, 1024].map((size_kib) => size_kib * KIB))(
     expect(lengths).toContain(size_bytes);
   },
 );
+
+test("a frame with that empty one behind it is read, as archives from before have them; with any other it is not", async () => {
+  const frame = compressFrame(Buffer.from("all the readers"));
+  const read = (...behind: Uint8Array[]) => decompressFrame(Buffer.concat([frame, ...behind]), 15, "a frame");
+  const empty = compressFrame(new Uint8Array(0));
+  expect(Buffer.from(read(empty)).toString()).toBe("all the readers");
+  for (const behind of [[empty, empty], [frame], [empty.subarray(1)], [Uint8Array.of(0)]]) {
+    expect((await foldErrorOf(() => read(...behind))).message).toContain("is not one frame");
+  }
+});
 
 test("nothing, and what compresses well, are one frame, too", () => {
   for (const size of [0, 1, 63, 64, 65, 1_000_000]) {
