@@ -1,10 +1,9 @@
-import type { Sql } from "postgres";
 import { FoldError } from "../errors.ts";
 import { type Address, parseAddress, tlsOf } from "./connection.ts";
 import { fromDatabaseError, isConnectionLost, isTakenBack } from "./failures.ts";
+import { type Client, Pool } from "./pool.ts";
 
-/** A pool of connections, with bigint columns read as numbers. */
-export type Client = Sql<{ bigint: number }>;
+export type { Client } from "./pool.ts";
 
 export interface DatabaseOptions {
   /** DATABASE_URL. */
@@ -30,6 +29,7 @@ export interface Task<T> {
   readonly patience_ms?: number;
 }
 
+const MOST_CONNECTIONS = 4;
 const PATIENCE_MS = 30_000;
 const REPLY_MS = 60_000;
 const CONNECT_S = 10;
@@ -43,18 +43,15 @@ const LONGEST_PAUSE_MS = 5_000;
  * has become of it (`Task.find`), until it succeeds or the patience is over.
  */
 export class Database {
-  private client: Client;
   private isClosed = false;
 
   constructor(
     /** Host, port and name of the database, for messages. */
     readonly place: string,
-    private readonly connect: () => Client,
+    private readonly pool: Pool,
     private readonly patience_ms: number,
     private readonly reply_ms: number,
-  ) {
-    this.client = connect();
-  }
+  ) {}
 
   /**
    * Carry out a task once.
@@ -97,32 +94,26 @@ export class Database {
   /** Close all connections; what is under way is cut off. */
   async close(): Promise<void> {
     this.isClosed = true;
-    await this.client.end({ timeout: 0 });
+    await this.pool.close();
   }
 
   private async answered<T>(run: (sql: Client) => Promise<T>): Promise<T> {
-    const { client } = this;
+    const client = await this.pool.take();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const silence = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new NoReply(this.reply_ms)), this.reply_ms);
     });
-    const answer = run(client);
+    let isLost = false;
     try {
-      return await Promise.race([answer, silence]);
+      return await Promise.race([run(client), silence]);
     } catch (error) {
-      if (error instanceof NoReply) this.replace(client, answer);
+      isLost = isConnectionLost(error);
       throw error;
     } finally {
       clearTimeout(timer);
+      if (isLost) this.pool.discard(client);
+      else this.pool.giveBack(client);
     }
-  }
-
-  /** A connection into nothing would hold its place in the pool for ever: begin with new ones. */
-  private replace(client: Client, answer: Promise<unknown>): void {
-    answer.catch(() => {});
-    if (this.client !== client || this.isClosed) return;
-    this.client = this.connect();
-    client.end({ timeout: 0 }).catch(() => {});
   }
 }
 
@@ -156,7 +147,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       pass: address.password,
       database: address.database,
       ssl: tls,
-      max: options.max ?? 4,
+      max: 1,
       // Behind a pooler in transaction mode the next statement may go to another server, which knows no names.
       prepare: false,
       connect_timeout: CONNECT_S,
@@ -169,8 +160,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       types: { bigint: { to: 20, from: [20], serialize: (value: number) => String(value), parse: safeInteger } },
       onnotice: () => {},
     });
-  const { patience_ms = PATIENCE_MS, reply_ms = REPLY_MS } = options;
-  return new Database(placeOf(address), connect, patience_ms, reply_ms);
+  const { max = MOST_CONNECTIONS, patience_ms = PATIENCE_MS, reply_ms = REPLY_MS } = options;
+  return new Database(placeOf(address), new Pool(connect, max), patience_ms, reply_ms);
 }
 
 /** Host, port and name of a database, for messages. */

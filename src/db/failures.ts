@@ -10,6 +10,8 @@ const LOST: ReadonlySet<string> = new Set([
   ...["ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL", "ENOENT", "FailedToOpenSocket", "ConnectionRefused"],
   // Shutting down, crashed, starting up; too many connections; a standby that was the primary, or will be.
   ...["57P01", "57P02", "57P03", "53300", READ_ONLY],
+  // Hung up on by the server's own limits: idle, idle in a transaction, in a transaction for too long.
+  ...["57P05", "25P03", "25P04"],
 ]);
 
 /** Taken back by the database as a whole, because of others: the same statement may succeed now. */

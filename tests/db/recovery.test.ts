@@ -106,6 +106,31 @@ test.each([
   expect((await listRuns(database, id)).map(({ outcome }) => outcome)).toEqual([null]);
 });
 
+test.each([0, 1, 2, 3, 4, 5, 6, 7])(
+  "the server hangs up just before a question, %d turns of the loop earlier: it is asked on a new connection",
+  async (turns) => {
+    const proxy = cutProxy(await newDatabase());
+    const database = await connect(proxy.url, { max: 1, patience_ms: 2_000 });
+    const [id] = await submit(database, "book");
+    proxy.drop();
+    for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect((await getJob(database, id))?.name).toBe("book");
+  },
+);
+
+test("a server that hangs up on who is idle has refused nothing", async () => {
+  const url = await newDatabase();
+  await asOwner((sql) =>
+    sql.unsafe(`alter database ${new URL(url).pathname.slice(1)} set idle_session_timeout = '5ms'`),
+  );
+  const database = await connect(url, { max: 1 });
+  const [id] = await submit(database, "book");
+  for (let i = 0; i < 100; i++) {
+    await Bun.sleep(4 + Math.random() * 2);
+    expect((await getJob(database, id))?.name).toBe("book");
+  }
+});
+
 test("patience ends, and says so", async () => {
   const proxy = cutProxy(await newDatabase());
   const database = await connect(proxy.url, { max: 1, reply_ms: 3_000, patience_ms: 1_000 });

@@ -31,6 +31,8 @@ export interface CutProxy {
   cuts: number;
   /** How many pieces of answers went nowhere. */
   swallowed: number;
+  /** End all connections, as a server does that shuts down. */
+  readonly drop: () => void;
 }
 
 /**
@@ -41,11 +43,13 @@ export interface CutProxy {
  */
 export function cutProxy(url: string, hostname = "127.0.0.1"): CutProxy {
   const target = new URL(url);
+  const clients = new Set<Socket<Pair>>();
   const listener = Bun.listen<Pair>({
     hostname,
     port: 0,
     socket: {
       async open(client) {
+        clients.add(client);
         client.data = { server: null, early: [] };
         const server = await connectTo(client, target, proxy);
         for (const bytes of client.data.early) server.write(bytes);
@@ -56,6 +60,7 @@ export function cutProxy(url: string, hostname = "127.0.0.1"): CutProxy {
         else client.data.server.write(bytes);
       },
       close(client) {
+        clients.delete(client);
         client.data.server?.end();
       },
     },
@@ -63,7 +68,10 @@ export function cutProxy(url: string, hostname = "127.0.0.1"): CutProxy {
   afterAll(() => listener.stop(true));
   const address = new URL(url);
   address.host = `${hostname}:${listener.port}`;
-  const proxy: CutProxy = { url: address.href, mode: "pass", passing: 0, cuts: 0, swallowed: 0 };
+  const drop = () => {
+    for (const client of clients) client.end();
+  };
+  const proxy: CutProxy = { url: address.href, mode: "pass", passing: 0, cuts: 0, swallowed: 0, drop };
   return proxy;
 }
 
