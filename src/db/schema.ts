@@ -90,7 +90,10 @@ export const jobs = pgTable(
     // Lists go page by page, from one position to the next. Two halves, so that a claim has no more indexes to write to.
     index("jobs_unfinished").on(t.position).where(sql`${t.status} <> 'completed'`),
     index("jobs_completed").on(t.position).where(sql`${t.status} = 'completed'`),
-    index("jobs_refused_merges").on(t.inputs).where(sql`${t.status} = 'failed' and ${t.job_type} = 'archive_merge'`),
+    // By hash: the ids of many shards are more than a tree takes, and then such a merge could neither fail nor be cancelled.
+    index("jobs_refused_merges")
+      .using("hash", t.inputs)
+      .where(sql`${t.status} = 'failed' and ${t.job_type} = 'archive_merge'`),
   ],
 );
 

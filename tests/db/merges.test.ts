@@ -13,6 +13,7 @@ import { getJob, listJobs } from "../../src/db/list-jobs.ts";
 import { listRuns } from "../../src/db/list-runs.ts";
 import { liveKeys } from "../../src/db/live-keys.ts";
 import { markDamaged } from "../../src/db/mark-damaged.ts";
+import { reclaimStale } from "../../src/db/reclaim-stale.ts";
 import { retryJob } from "../../src/db/retry-job.ts";
 import type { ClaimedJob, JobOptions } from "../../src/db/rows.ts";
 import { connect, newDatabase } from "../support/database.ts";
@@ -56,6 +57,27 @@ test("the two smallest come first, and their union stands in their place", async
   await completeJob(database, job, archiveOf(job, 45));
   expect(await names(database)).toEqual(["large", "small + middle"]);
   expect(inputsOf(await merge(database))).toEqual(["small + middle", "large"]);
+  expect(await broken(database)).toEqual([]);
+});
+
+test("of a join of as many shards as there may be: it fails, is lost and is cancelled like any other", async () => {
+  const database = await fresh();
+  const of = 1_000;
+  const shards = Array.from({ length: of }, (_, i) => ({ ...usual, shard: { number: i + 1, of } }));
+  const ids = await submit(database, ...shards.map((options) => newJob("book", { family: "book", options })));
+  for (const id of ids) {
+    const job = await claim(database, "w", id);
+    await completeJob(database, job, { ...archiveOf(job), name: `book.shard-${job.options.shard?.number}-of-${of}` });
+  }
+  const join = await merge(database, { ...all, scope: "batches" });
+  expect(join.archives.length).toBe(of);
+  expect(await failJob(database, join, failure, true, MAX_ATTEMPTS)).toBe(true);
+  expect(await claimMerge(database, all)).toBeNull();
+  expect(await retryJob(database, join.jobId)).toBe(true);
+  await claim(database, "w", join.jobId);
+  expect(await reclaimStale(database, -1_000, 1)).toBe(1);
+  expect(await retryJob(database, join.jobId)).toBe(true);
+  await cancelJob(database, join.jobId);
   expect(await broken(database)).toEqual([]);
 });
 
