@@ -58,7 +58,8 @@ export async function readMigrations(folder: string = migrationsFolder()): Promi
 export async function migrate(database: Database, migrations?: readonly Migration[]): Promise<string[]> {
   const known = migrations ?? (await readMigrations());
   return await database.ask(async (sql) => {
-    return await sql.begin(async (transaction) => {
+    // Whoever had to wait must see what was done meanwhile, whatever the database's own default is.
+    return await sql.begin("isolation level read committed", async (transaction) => {
       const tx = transaction as unknown as Client;
       await tx`select pg_advisory_xact_lock(${LOCK})`;
       await tx`

@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import { listJobs } from "../../src/db/list-jobs.ts";
 import { checkSchema, migrate, migrationsFolder, readMigrations, schemaState } from "../../src/db/migrations.ts";
 import { call } from "../support/binary.ts";
-import { connect, newDatabase } from "../support/database.ts";
+import { asOwner, connect, newDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { codeOf } from "./fixtures.ts";
 
@@ -33,8 +33,10 @@ test("the numbers of migrations rise, and each has its files", () => {
   for (const name of names) expect(name).toMatch(/^\d{4}_[a-z0-9-]+$/);
 });
 
-test("from empty, ten at once: one works, nine wait, all end well", async () => {
+test.each(["read committed", "serializable"])("from empty, ten at once: one works, nine wait (%s)", async (level) => {
   const url = await newDatabase(false);
+  const name = new URL(url).pathname.slice(1);
+  await asOwner((sql) => sql.unsafe(`alter database ${name} set default_transaction_isolation = '${level}'`));
   const databases = await Promise.all(Array.from({ length: 10 }, () => connect(url, { max: 1 })));
   expect(await codeOf(checkSchema(databases[0]))).toBe("schema");
   expect(await codeOf(listJobs(databases[0]))).toBe("schema");
