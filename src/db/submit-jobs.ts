@@ -1,5 +1,5 @@
 import { FoldError } from "../errors.ts";
-import type { Database } from "./database.ts";
+import type { Client, Database } from "./database.ts";
 import type { JobOptions, JobStatus } from "./rows.ts";
 
 /** A text to fold, or one shard of it. */
@@ -28,6 +28,9 @@ export interface Submitted {
 /** So many go into one statement. */
 export const MOST_AT_ONCE = 1_000;
 
+/** Any number, the same in all versions: who submits shares the lock of this name. */
+const LOCK = 5_403_728;
+
 interface Inserted {
   readonly number: number;
   readonly id: string;
@@ -41,6 +44,8 @@ interface Inserted {
  * new. `do update` changes nothing, but it waits for whoever is inserting the same key, and returns the row that won;
  * after `do nothing` that row may be too new to be seen. Keys are taken in one order, or two calls could wait for
  * each other; their places in the queue, though, are those of the call.
+ *
+ * Whoever is in whileNobodySubmits is waited for.
  *
  * @returns as many as were given, in their order
  * @throws FoldError `usage` for more than MOST_AT_ONCE
@@ -61,8 +66,10 @@ export async function submitJobs(database: Database, jobs: readonly NewJob[]): P
         select * from jsonb_to_recordset(${sql.json(rows as never)}) as given(
           number int, id uuid, name text, options jsonb, batch uuid, family text, "dedupeKey" text, size_bytes bigint,
           "inputPath" text)
+      ), held as materialized (
+        select pg_advisory_xact_lock_shared(${LOCK})
       ), placed as materialized (
-        select *, nextval('jobs_position_seq') as position from given order by number
+        select given.*, nextval('jobs_position_seq') as position from held cross join given order by number
       ), queued as (
         insert into jobs (id, position, job_type, name, options, batch, family, dedupe_key, size_bytes, input_path)
         select id, position, case when family is null then 'txt_file' else 'shard' end, name, options, batch, family,
@@ -79,4 +86,20 @@ export async function submitJobs(database: Database, jobs: readonly NewJob[]): P
     const { id, status } = queued.get(owner)!;
     return { id, isNew: owner === number && id === ids[number], status };
   });
+}
+
+/**
+ * Do something while no job can come into being: what was submitted before is to be seen, and the rest waits until this
+ * has ended. The lock is one of the transaction, as that of migrations is.
+ */
+export async function whileNobodySubmits<T>(database: Database, act: (sql: Client) => Promise<T>): Promise<T> {
+  const done = database.ask((sql) =>
+    // What is asked now must see what was done while this waited.
+    sql.begin("isolation level read committed", async (transaction) => {
+      const tx = transaction as unknown as Client;
+      await tx`select pg_advisory_xact_lock(${LOCK})`;
+      return await act(tx);
+    }),
+  );
+  return (await done) as T;
 }

@@ -1,11 +1,12 @@
 // What is collected from the buckets of a fleet, and what is not.
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { Bucket } from "../../src/s3/bucket.ts";
 import { collectGarbage, type GarbageOptions } from "../../src/storage/cloud/collect-garbage.ts";
 import { ARCHIVES, INPUTS, inputKey, JOBS, newArchiveKey, partKey } from "../../src/storage/cloud/keys.ts";
 import { type CloudPlace, CloudPlaces } from "../storage/cloud-place.ts";
-import { claim, failure, finish, publish } from "../storage/place.ts";
+import { claim, codeOf, failure, finish, handOver, publish } from "../storage/place.ts";
+import { asOwner } from "../support/database.ts";
 import { beginUpload } from "../support/raw-object.ts";
 import { keysOf } from "../support/spaces.ts";
 
@@ -21,6 +22,18 @@ function collect(changes: Partial<GarbageOptions> = {}) {
   return collectGarbage(place.cloud, { grace_ms: 0, inputs: false, dryRun: false, ...changes });
 }
 
+/** Resolves once somebody waits for a lock of the fleet's database. */
+async function isWaitingForLock(): Promise<void> {
+  const waiting = () =>
+    asOwner(
+      (sql) => sql`
+        select from pg_locks l join pg_database d on d.oid = l.database
+        where l.locktype = 'advisory' and not l.granted and d.datname = current_database()`,
+      place.config.databaseUrl,
+    );
+  while ((await waiting()).length === 0) await Bun.sleep(5);
+}
+
 /** All keys of the three buckets. */
 async function keys(): Promise<string[]> {
   const found: string[] = [];
@@ -29,12 +42,14 @@ async function keys(): Promise<string[]> {
   return found.sort();
 }
 
-/** An archive that is needed, a running job with a part, and one of each that nobody needs. */
+/** An archive that is needed, a job that waits with a part, and one of each that nobody needs. */
 async function fill(): Promise<{ needed: string[]; dead: string[] }> {
   await publish(place, "book", "one two three.\n");
-  await place.putText("running", "four five six.\n");
+  await place.putText("waiting", "four five six.\n");
   const storage = place.open();
-  await storage.spillChunk(await claim(storage), "part-0", new Uint8Array([1]));
+  const attempt = await claim(storage);
+  await storage.spillChunk(attempt, "part-0", new Uint8Array([1]));
+  await storage.abandonJob(attempt, true);
   const needed = await keys();
   const dead = [newArchiveKey(), partKey(crypto.randomUUID(), 1, "part-0")];
   await place.cloud.results.put(dead[0], new Uint8Array(10));
@@ -54,6 +69,59 @@ test("what is young stays, and a dry run deletes nothing", async () => {
   expect(await collect({ grace_ms: HOUR_MS })).toMatchObject({ archives: 0, parts: 0 });
   expect(await collect({ dryRun: true })).toMatchObject({ archives: 1, parts: 1, size_bytes: 30 });
   expect(await keys()).toEqual([...needed, ...dead].sort());
+});
+
+test("what an attempt has uploaded stays until it is over, however short the grace", async () => {
+  await place.putText("book", "one two three.\n");
+  const storage = place.open();
+  const attempt = await claim(storage);
+  await handOver(storage, attempt);
+  await beginUpload(place.cloud.results.name, `${ARCHIVES}a.tar.zst`);
+  await beginUpload(place.cloud.temp.name, `${JOBS}a`);
+  expect(await collect()).toMatchObject({ archives: 0, uploads: 0 });
+  await storage.completeJob(attempt);
+  await storage.openArchive("book", place.scratch);
+  // Of an attempt that is over nothing can come any more.
+  await place.putText("other", "four five six.\n");
+  const lost = await claim(storage);
+  await handOver(storage, lost);
+  await storage.cancelJob(lost.id);
+  expect(await collect()).toMatchObject({ archives: 1, uploads: 2 });
+  expect(await codeOf(() => storage.completeJob(lost))).toBe("lease_lost");
+});
+
+test("a text that is submitted again while it is thrown away is there for the job", async () => {
+  const text = "one two three.\n";
+  await publish(place, "book", text);
+  const { input } = place.cloud;
+  const remove = input.remove.bind(input);
+  let again: Promise<void> | null = null;
+  // The database was asked, and the text is about to go.
+  const spy = spyOn(input, "remove").mockImplementation(async (...keys) => {
+    again = place.putText("book again", text);
+    await Promise.race([again, isWaitingForLock()]);
+    await remove(...keys);
+  });
+  expect(await collect({ inputs: true })).toMatchObject({ texts: 1 });
+  spy.mockRestore();
+  await again;
+  const storage = place.open();
+  expect(Buffer.from(await storage.readText(await claim(storage))).toString()).toBe(text);
+});
+
+test("a text that is thrown away between its upload and its job is uploaded once more", async () => {
+  const { cloud } = place;
+  const text = "one two three.\n";
+  const put = cloud.input.put.bind(cloud.input);
+  const spy = spyOn(cloud.input, "put").mockImplementationOnce(async (...given) => {
+    const answer = await put(...given);
+    expect(await collect({ inputs: true })).toMatchObject({ texts: 1 });
+    return answer;
+  });
+  await place.putText("book", text);
+  spy.mockRestore();
+  const storage = place.open();
+  expect(Buffer.from(await storage.readText(await claim(storage))).toString()).toBe(text);
 });
 
 test("uploads that nobody has finished go when they are old, each below fold's own prefix", async () => {

@@ -213,13 +213,18 @@ test("what is needed, of what was found", async () => {
   const [waiting, failed] = await submit(database, "waiting", "failed");
   await failJob(database, await claim(database, "w", failed), failure, true, MAX_ATTEMPTS);
   const done = (await listJobs(database, { statuses: ["completed"] })).map(({ id }) => id);
-  const live = await liveKeys(database, {
+  const candidates = {
     archiveKeys: [goneKey, await archiveKey("there"), "archives/unknown"],
     inputKeys: ["there", "gone", "waiting", "failed", "unknown"].map((name) => `inputs/${name}.txt`),
     jobIds: [waiting, failed, ...done, crypto.randomUUID(), "no id"],
-  });
+  };
+  const live = await database.ask((sql) => liveKeys(sql, candidates));
   expect([...live.archiveKeys]).toEqual([await archiveKey("there")]);
   expect([...live.inputKeys].sort()).toEqual(["inputs/failed.txt", "inputs/waiting.txt"]);
   expect(live.jobIds).toEqual(new Set([waiting, failed]));
-  expect(await liveKeys(database, { archiveKeys: [], inputKeys: [], jobIds: [] })).toMatchObject({ jobIds: new Set() });
+  expect(live.underWay_ms).toBeNull();
+  const nothing = { archiveKeys: [], inputKeys: [], jobIds: [] };
+  await claim(database, "w", waiting);
+  const none = await database.ask((sql) => liveKeys(sql, nothing));
+  expect(none).toMatchObject({ jobIds: new Set(), underWay_ms: expect.any(Number) });
 });

@@ -257,7 +257,7 @@ test("a merge whose archive is gone is over when it is retried, and keeps its hi
   await deleteArchive(database, job.archives[0].id);
   expect((await listJobs(database)).map(({ id }) => id)).toEqual([job.jobId]);
   const live = async () =>
-    (await liveKeys(database, { archiveKeys: [], inputKeys: [], jobIds: [job.jobId] })).jobIds.size;
+    (await database.ask((sql) => liveKeys(sql, { archiveKeys: [], inputKeys: [], jobIds: [job.jobId] }))).jobIds.size;
   expect(await live()).toBe(1);
   // Again and again: it is decided once.
   for (let i = 0; i < 2; i++) expect(await retryJob(database, job.jobId)).toBe(false);

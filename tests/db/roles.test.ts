@@ -72,7 +72,9 @@ test("every statement of a worker", async () => {
   await deleteArchive(database, id);
   expect((await listArchives(database)).length).toBe(1);
   expect((await getArchive(database, "b"))?.name).toBe("b");
-  expect(await liveKeys(database, { archiveKeys: ["x"], inputKeys: ["x"], jobIds: [first] })).toBeDefined();
+  expect(
+    await database.ask((sql) => liveKeys(sql, { archiveKeys: ["x"], inputKeys: ["x"], jobIds: [first] })),
+  ).toBeDefined();
   expect([await getJob(database, first), await listRuns(database, first)]).not.toContain(null);
   expect(await countJobs(database)).toMatchObject({ failed: 3 });
   expect(await broken(database)).toEqual([]);

@@ -1,11 +1,13 @@
+import type { Client } from "../../db/database.ts";
 import { type LiveKeys, liveKeys } from "../../db/live-keys.ts";
+import { whileNobodySubmits } from "../../db/submit-jobs.ts";
 import type { Bucket } from "../../s3/bucket.ts";
 import type { Listed } from "../../s3/list.ts";
 import type { CloudParts } from "./cloud-parts.ts";
 import { ARCHIVES, INPUTS, isArchiveKey, JOBS, parsePartKey, sha256OfInput } from "./keys.ts";
 
 export interface GarbageOptions {
-  /** What is younger stays: it may be an upload whose row is about to be written. */
+  /** What is younger stays, whatever it is. */
   readonly grace_ms: number;
   /** Also texts that no unfinished job needs. */
   readonly inputs: boolean;
@@ -23,6 +25,9 @@ export interface Garbage {
   readonly size_bytes: number;
 }
 
+/** Times of objects and of attempts come from two clocks, and those of objects in whole seconds. */
+const ACCURACY_MS = 5_000;
+
 /** Keys of one page, as liveKeys wants them. */
 type Candidates = Parameters<typeof liveKeys>[1];
 
@@ -30,8 +35,9 @@ type Candidates = Parameters<typeof liveKeys>[1];
  * Delete the objects that no row names: what attempts that died have left.
  *
  * The buckets are listed first and the database is asked then, so an object that gets its row in between is found to be
- * needed. Only one whose row comes later still looks like garbage: that is what the grace is for, which must be longer
- * than an attempt takes from its upload to its completion.
+ * needed. One whose row comes later still is an attempt's that is under way, and younger than that; or it is a text, and
+ * its submission looks for it once more when there are jobs that need it. Texts are removed while nobody can submit any,
+ * or such a look could come too early.
  */
 export async function collectGarbage(cloud: CloudParts, options: GarbageOptions): Promise<Garbage> {
   const { grace_ms, signal } = options;
@@ -39,27 +45,33 @@ export async function collectGarbage(cloud: CloudParts, options: GarbageOptions)
   const archives = await collector.sweep(cloud.results, ARCHIVES, {
     candidates: (keys) => ({ archiveKeys: keys, inputKeys: [], jobIds: [] }),
     isOurs: isArchiveKey,
-    isLive: (key, live) => live.archiveKeys.has(key),
+    isLive: (key, age_ms, live) => live.archiveKeys.has(key) || age_ms < graceOf(live),
   });
   const parts = await collector.sweep(cloud.temp, JOBS, {
     candidates: (keys) => ({ archiveKeys: [], inputKeys: [], jobIds: [...new Set(keys.flatMap(jobIdOf))] }),
     isOurs: (key) => parsePartKey(key) !== null,
-    isLive: (key, live) => jobIdOf(key).some((id) => live.jobIds.has(id)),
+    isLive: (key, _, live) => jobIdOf(key).some((id) => live.jobIds.has(id)),
   });
   const texts = options.inputs
     ? await collector.sweep(cloud.input, INPUTS, {
         candidates: (keys) => ({ archiveKeys: [], inputKeys: keys, jobIds: [] }),
         isOurs: (key) => sha256OfInput(key) !== null,
-        isLive: (key, live) => live.inputKeys.has(key),
+        isLive: (key, _, live) => live.inputKeys.has(key),
       })
     : 0;
   const stale = { dryRun: options.dryRun, signal };
   const before_ms = cloud.now_ms() - grace_ms;
+  const ofAttempts_ms = Math.min(before_ms, await collector.underWaySince_ms());
   const uploads =
-    (await cloud.results.abortStaleUploads(ARCHIVES, before_ms, stale)) +
-    (await cloud.temp.abortStaleUploads(JOBS, before_ms, stale)) +
+    (await cloud.results.abortStaleUploads(ARCHIVES, ofAttempts_ms, stale)) +
+    (await cloud.temp.abortStaleUploads(JOBS, ofAttempts_ms, stale)) +
     (await cloud.input.abortStaleUploads(INPUTS, before_ms, stale));
   return { archives, parts, texts, uploads, size_bytes: collector.size_bytes };
+}
+
+/** What is younger may have been uploaded by an attempt that is under way. */
+function graceOf({ underWay_ms }: LiveKeys): number {
+  return underWay_ms === null ? 0 : underWay_ms + ACCURACY_MS;
 }
 
 function jobIdOf(key: string): string[] {
@@ -72,7 +84,7 @@ interface Kind {
   /** Whether fold makes such keys: what others keep in the bucket is not ours to judge. */
   isOurs(key: string): boolean;
   candidates(keys: readonly string[]): Candidates;
-  isLive(key: string, live: LiveKeys): boolean;
+  isLive(key: string, age_ms: number, live: LiveKeys): boolean;
 }
 
 class Collector {
@@ -85,24 +97,44 @@ class Collector {
 
   /** Delete what is old and not live, page by page; how many there were. */
   async sweep(bucket: Bucket, prefix: string, kind: Kind): Promise<number> {
-    const { grace_ms, dryRun, signal } = this.options;
+    const { grace_ms, signal } = this.options;
     const database = await this.cloud.database();
     let count = 0;
     for await (const page of bucket.list(prefix, { signal })) {
       const now_ms = this.cloud.now_ms();
-      const old = page.filter(({ key, modified_ms }) => kind.isOurs(key) && now_ms - modified_ms > grace_ms);
+      const old = page
+        .map((listed) => ({ ...listed, age_ms: now_ms - listed.modified_ms }))
+        .filter(({ key, age_ms }) => kind.isOurs(key) && age_ms > grace_ms);
       if (old.length === 0) continue;
-      const live = await liveKeys(database, kind.candidates(old.map(({ key }) => key)));
-      const dead = old.filter(({ key }) => !kind.isLive(key, live));
+      const candidates = kind.candidates(old.map(({ key }) => key));
+      const deadOf = async (sql: Client): Promise<readonly Listed[]> => {
+        const live = await liveKeys(sql, candidates);
+        return old.filter(({ key, age_ms }) => !kind.isLive(key, age_ms, live));
+      };
+      const dead =
+        candidates.inputKeys.length > 0
+          ? await whileNobodySubmits(database, async (sql) => await this.remove(bucket, await deadOf(sql)))
+          : await this.remove(bucket, await database.ask(deadOf));
       this.note(dead);
       count += dead.length;
-      if (!dryRun && dead.length > 0)
-        await bucket.remove(
-          dead.map(({ key }) => key),
-          { signal },
-        );
     }
     return count;
+  }
+
+  /** Since when the oldest of the attempts is under way, by the clock of the buckets. */
+  async underWaySince_ms(): Promise<number> {
+    const now_ms = this.cloud.now_ms();
+    const nothing = { archiveKeys: [], inputKeys: [], jobIds: [] };
+    const database = await this.cloud.database();
+    const live = await database.ask((sql) => liveKeys(sql, nothing));
+    return live.underWay_ms === null ? now_ms : now_ms - graceOf(live);
+  }
+
+  private async remove(bucket: Bucket, dead: readonly Listed[]): Promise<readonly Listed[]> {
+    const { dryRun, signal } = this.options;
+    const keys = dead.map(({ key }) => key);
+    if (!dryRun && keys.length > 0) await bucket.remove(keys, { signal });
+    return dead;
   }
 
   private note(dead: readonly Listed[]): void {

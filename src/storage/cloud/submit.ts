@@ -61,14 +61,13 @@ export async function submitTexts(
   const nonce = options.again ? crypto.randomUUID() : "";
   const batch = options.merge ? uuidOf("batch", nonce, optionsKey(options), ...texts.map(keyOfText).sort()) : null;
   const uploaded = await uploadAll(cloud, texts, options.signal);
-  const found = texts.filter(({ sha256 }) => !uploaded.has(sha256));
   const jobs = texts.flatMap((text) => jobsOf(text, batch, nonce, options));
   const submitted: Submitted[] = [];
   for (let at = 0; at < jobs.length; at += MOST_AT_ONCE) {
     submitted.push(...(await submitJobs(database, jobs.slice(at, at + MOST_AT_ONCE))));
   }
-  // A collection of texts may have thrown away in between what no job needed; from here on a job does.
-  await uploadAll(cloud, found, options.signal);
+  // A collection of texts may have thrown away until now what no job needed; from here on a job does.
+  await uploadAll(cloud, texts, options.signal);
   return texts.map(({ name, size_bytes }, number) => {
     const from = number * options.shards;
     const own = submitted.slice(from, from + options.shards);
