@@ -70,8 +70,8 @@ export class Database {
         }
         return await this.answered(run);
       } catch (error) {
-        // While the first try was still under way, the second found nothing to do any more.
-        if (isUnsure && find !== undefined && error instanceof FoldError) {
+        // While the first try was still under way, the second found nothing to do any more, or its own key taken.
+        if (isUnsure && find !== undefined && !isConnectionLost(error)) {
           const done = await this.answered(find).catch(() => null);
           if (done !== null) return done;
         }

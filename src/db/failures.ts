@@ -17,6 +17,9 @@ const LOST: ReadonlySet<string> = new Set([
 /** Taken back by the database as a whole, because of others: the same statement may succeed now. */
 const TAKEN_BACK: ReadonlySet<string> = new Set(["40001", "40P01", "55P03"]);
 
+/** Taken back because the server is short of time, disk or memory: nothing is wrong with the statement. */
+const SHORT: ReadonlySet<string> = new Set(["57014", "53000", "53100", "53200", "58030"]);
+
 /** Wrong password or user; no entry in pg_hba.conf; no permission for a table. */
 const REFUSED: ReadonlySet<string> = new Set(["28P01", "28000", "42501"]);
 
@@ -34,9 +37,9 @@ export function isConnectionLost(error: unknown): boolean {
   return LOST.has(code) || code.startsWith("08") || isPoolerError(error);
 }
 
-/** Whether the database took a statement back on account of others. */
+/** Whether the database took a statement back on account of others, or of its own needs. */
 export function isTakenBack(error: unknown): boolean {
-  return TAKEN_BACK.has(codeOf(error));
+  return TAKEN_BACK.has(codeOf(error)) || SHORT.has(codeOf(error));
 }
 
 /** Whether a constraint or unique index of this name stood in the way. */
@@ -87,6 +90,10 @@ function explain(error: unknown): readonly [FoldErrorCode, string, string] {
       `no connection (${code || message}${said})`,
       "check that it runs, that host and port are right, and that it speaks TLS where sslmode asks for it",
     ];
+  }
+  if (SHORT.has(code)) {
+    const hint = "see how busy the server is, how full its disk, and how long statement_timeout lets a statement take";
+    return ["unreachable", message, hint];
   }
   if (NO_SCHEMA.has(code)) return ["schema", message, "run `fold db migrate`; `fold db status` tells what is missing"];
   if (isTlsError(error)) {

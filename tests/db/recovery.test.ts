@@ -16,7 +16,7 @@ import { submitJobs } from "../../src/db/submit-jobs.ts";
 import { Claims } from "../../src/storage/cloud/claims.ts";
 import { cutProxy, type Mode } from "../support/cut-proxy.ts";
 import { asOwner, connect, newDatabase } from "../support/database.ts";
-import { archiveOf, broken, claim, codeOf, failure, MAX_ATTEMPTS, newJob, publish, submit } from "./fixtures.ts";
+import { archiveOf, broken, claim, codeOf, failure, MAX_ATTEMPTS, newJob, publish, submit, usual } from "./fixtures.ts";
 
 test("an answer that is lost on its way: each call finds out that it was carried out", async () => {
   const url = await newDatabase();
@@ -129,6 +129,43 @@ test("a server that hangs up on who is idle has refused nothing", async () => {
     await Bun.sleep(4 + Math.random() * 2);
     expect((await getJob(database, id))?.name).toBe("book");
   }
+});
+
+test("a statement that the server has no time for is tried again, and counts as no answer in the end", async () => {
+  const url = await newDatabase();
+  await asOwner((sql) =>
+    sql.unsafe(`alter database ${new URL(url).pathname.slice(1)} set statement_timeout = '100ms'`),
+  );
+  const database = await connect(url, { max: 1 });
+  const impatient = await connect(url, { max: 1, patience_ms: 0 });
+  await submit(database, "book");
+  const job = await claim(database);
+  const heldBack = await asOwner(async (sql) => {
+    const completed = Promise.withResolvers<Awaited<ReturnType<typeof completeJob>>>();
+    await sql.begin(async (tx) => {
+      await tx`select from jobs where id = ${job.jobId} for update`;
+      expect(await codeOf(completeJob(impatient, job, archiveOf(job)))).toBe("unreachable");
+      completed.resolve(completeJob(database, job, archiveOf(job)));
+      await Bun.sleep(300);
+    });
+    return await completed.promise;
+  }, url);
+  expect(heldBack.name).toBe("book");
+});
+
+test("the first try comes to its end while the second is under way, which finds its place taken", async () => {
+  const database = await connect(await newDatabase(), { max: 1 });
+  let looks = 0;
+  const done = await database.do<string>({
+    run: async (sql) => {
+      await sql`insert into archives (id, s3_key, name, ortho_count, lineage, options, sentences_bytes, size_bytes, tar_sha256)
+        values (gen_random_uuid(), 'key', 'book', 1, '"book"', ${sql.json(usual as never)}, 1, 1, ${"a".repeat(64)})`;
+      throw Object.assign(new Error("cut"), { code: "ECONNRESET" });
+    },
+    // Not yet, as far as could be seen.
+    find: async () => (looks++ === 0 ? null : "done"),
+  });
+  expect(done).toBe("done");
 });
 
 test("patience ends, and says so", async () => {
