@@ -5,11 +5,13 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { completeJob } from "../../src/db/complete-job.ts";
 import { listRuns } from "../../src/db/list-runs.ts";
+import { CloudStorage } from "../../src/storage/cloud/cloud-storage.ts";
 import { inputKey } from "../../src/storage/cloud/keys.ts";
 import { keyOf, toNewArchive } from "../../src/storage/cloud/rows.ts";
 import { describeArchive } from "../../src/storage/describe-archive.ts";
 import { type CloudPlace, CloudPlaces } from "../storage/cloud-place.ts";
 import { claim, codeOf, handOver, publish, wanted, writeTinyArchive } from "../storage/place.ts";
+import { asOwner } from "../support/database.ts";
 import { keysOf } from "../support/spaces.ts";
 
 const places = new CloudPlaces();
@@ -67,6 +69,25 @@ test("an archive in whose place another one lies is damaged, however whole that 
     ["one", "corrupt"],
     ["two", "corrupt"],
   ]);
+});
+
+test("who may only read is told that an archive is damaged, and not of the right to note it", async () => {
+  await publish(place, "one", "the text of one.\n");
+  await place.damage("one");
+  const { databaseUrl } = place.config;
+  const role = `fold_reader_${crypto.randomUUID().slice(0, 8)}`;
+  await asOwner(async (sql) => {
+    await sql.unsafe(`create role ${role} login password 'reader'`);
+    await sql.unsafe(`grant select on archives, fold_migrations to ${role}`);
+  }, databaseUrl);
+  const url = Object.assign(new URL(databaseUrl), { username: role, password: "reader" }).href;
+  const storage = new CloudStorage({ ...place.config, databaseUrl: url });
+  try {
+    expect(await codeOf(() => storage.openArchive("one", place.scratch))).toBe("corrupt");
+  } finally {
+    await storage.close();
+    await asOwner((sql) => sql.unsafe(`drop owned by ${role}; drop role ${role}`), databaseUrl);
+  }
 });
 
 test("a text that is not what its key says is put there anew by whoever submits it", async () => {

@@ -286,9 +286,9 @@ export class CloudStorage implements Storage {
     try {
       await this.archives.fetch(row, path);
     } catch (error) {
-      // Whoever merges next need not try it again.
+      // Whoever merges next need not try it again. Who only reads may not note that, and is to be told of the archive.
       if (error instanceof FoldError && error.code === "corrupt")
-        await markDamaged(await this.cloud.database(), row.id);
+        await markDamaged(await this.cloud.database(), row.id).catch(() => {});
       throw error;
     }
   }
