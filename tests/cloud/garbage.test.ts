@@ -2,11 +2,12 @@
 import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { Bucket } from "../../src/s3/bucket.ts";
+import { CloudParts } from "../../src/storage/cloud/cloud-parts.ts";
 import { collectGarbage, type GarbageOptions } from "../../src/storage/cloud/collect-garbage.ts";
 import { ARCHIVES, INPUTS, inputKey, JOBS, newArchiveKey, partKey } from "../../src/storage/cloud/keys.ts";
 import { type CloudPlace, CloudPlaces } from "../storage/cloud-place.ts";
-import { claim, codeOf, failure, finish, handOver, publish } from "../storage/place.ts";
-import { asOwner } from "../support/database.ts";
+import { claim, codeOf, failure, finish, handOver, idOf, publish } from "../storage/place.ts";
+import { asOwner, newDatabase } from "../support/database.ts";
 import { beginUpload } from "../support/raw-object.ts";
 import { keysOf } from "../support/spaces.ts";
 
@@ -112,6 +113,7 @@ test("a text that is submitted again while it is thrown away is there for the jo
 test("a text that is thrown away between its upload and its job is uploaded once more", async () => {
   const { cloud } = place;
   const text = "one two three.\n";
+  await place.putText("other", "four five six.\n");
   const put = cloud.input.put.bind(cloud.input);
   const spy = spyOn(cloud.input, "put").mockImplementationOnce(async (...given) => {
     const answer = await put(...given);
@@ -121,7 +123,19 @@ test("a text that is thrown away between its upload and its job is uploaded once
   await place.putText("book", text);
   spy.mockRestore();
   const storage = place.open();
-  expect(Buffer.from(await storage.readText(await claim(storage))).toString()).toBe(text);
+  const attempt = await claim(storage, { id: await idOf(storage, "book") });
+  expect(Buffer.from(await storage.readText(attempt)).toString()).toBe(text);
+});
+
+test("nothing goes where the database has never had a job: then the buckets are another's", async () => {
+  const needed = await fill();
+  const other = new CloudParts({ ...place.config, databaseUrl: await newDatabase() });
+  for (const dryRun of [true, false]) {
+    const collected = collectGarbage(other, { grace_ms: 0, inputs: true, dryRun });
+    expect(await codeOf(() => collected)).toBe("conflict");
+  }
+  await other.close();
+  expect(await keys()).toEqual([...needed.needed, ...needed.dead].sort());
 });
 
 test("uploads that nobody has finished go when they are old, each below fold's own prefix", async () => {

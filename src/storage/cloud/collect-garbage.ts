@@ -1,6 +1,7 @@
 import type { Client } from "../../db/database.ts";
 import { type LiveKeys, liveKeys } from "../../db/live-keys.ts";
 import { whileNobodySubmits } from "../../db/submit-jobs.ts";
+import { FoldError } from "../../errors.ts";
 import type { Bucket } from "../../s3/bucket.ts";
 import type { Listed } from "../../s3/list.ts";
 import type { CloudParts } from "./cloud-parts.ts";
@@ -38,6 +39,8 @@ type Candidates = Parameters<typeof liveKeys>[1];
  * needed. One whose row comes later still is an attempt's that is under way, and younger than that; or it is a text, and
  * its submission looks for it once more when there are jobs that need it. Texts are removed while nobody can submit any,
  * or such a look could come too early.
+ *
+ * @throws FoldError `conflict` where the database has never had a job: what is in the buckets cannot be its own
  */
 export async function collectGarbage(cloud: CloudParts, options: GarbageOptions): Promise<Garbage> {
   const { grace_ms, signal } = options;
@@ -87,6 +90,15 @@ interface Kind {
   isLive(key: string, age_ms: number, live: LiveKeys): boolean;
 }
 
+/** With the URL of another database, or of one that was lost and made anew, all that a fleet has would be garbage. */
+function anothers(bucket: string, place: string): FoldError {
+  return new FoldError(
+    "conflict",
+    `the bucket ${bucket} is not that of database ${place}, which has never had a job: nothing was deleted`,
+    "check DATABASE_URL and the names of the buckets; what is nobody's can be removed by other means",
+  );
+}
+
 class Collector {
   size_bytes = 0;
 
@@ -109,7 +121,9 @@ class Collector {
       const candidates = kind.candidates(old.map(({ key }) => key));
       const deadOf = async (sql: Client): Promise<readonly Listed[]> => {
         const live = await liveKeys(sql, candidates);
-        return old.filter(({ key, age_ms }) => !kind.isLive(key, age_ms, live));
+        const dead = old.filter(({ key, age_ms }) => !kind.isLive(key, age_ms, live));
+        if (dead.length > 0 && !live.hasJobs) throw anothers(bucket.name, database.place);
+        return dead;
       };
       const dead =
         candidates.inputKeys.length > 0
