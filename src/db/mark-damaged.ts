@@ -1,7 +1,7 @@
 import type { Database } from "./database.ts";
 
 /**
- * Note that what lies under an archive's key is not that archive: it is neither listed nor merged any more, and can
+ * Note that under an archive's key there is nothing, or something else: it is neither listed nor merged any more, and can
  * still be looked at.
  */
 export async function markDamaged(database: Database, archiveId: string): Promise<void> {

@@ -141,7 +141,7 @@ export const archives = pgTable(
     tar_sha256: text().notNull(),
     created_at: time().notNull().defaultNow(),
     is_deleted: boolean().notNull().default(false),
-    /** What lies under the key was found to be something else. */
+    /** Nothing, or something else, was found under the key. */
     is_damaged: boolean().notNull().default(false),
     deleted_at: time(),
     /** The merge that is using it up. */

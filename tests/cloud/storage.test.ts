@@ -4,13 +4,14 @@ import { createHash } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { completeJob } from "../../src/db/complete-job.ts";
+import { getArchive } from "../../src/db/list-archives.ts";
 import { listRuns } from "../../src/db/list-runs.ts";
 import { CloudStorage } from "../../src/storage/cloud/cloud-storage.ts";
 import { inputKey } from "../../src/storage/cloud/keys.ts";
 import { keyOf, toNewArchive } from "../../src/storage/cloud/rows.ts";
 import { describeArchive } from "../../src/storage/describe-archive.ts";
 import { type CloudPlace, CloudPlaces } from "../storage/cloud-place.ts";
-import { claim, codeOf, handOver, publish, wanted, writeTinyArchive } from "../storage/place.ts";
+import { claim, codeOf, finish, handOver, publish, wanted, writeTinyArchive } from "../storage/place.ts";
 import { asOwner } from "../support/database.ts";
 import { keysOf } from "../support/spaces.ts";
 
@@ -69,6 +70,29 @@ test("an archive in whose place another one lies is damaged, however whole that 
     ["one", "corrupt"],
     ["two", "corrupt"],
   ]);
+});
+
+test("an archive that is gone from the bucket ends one merge, and others go on without it", async () => {
+  for (const name of ["one", "two", "three"]) await publish(place, name, `the text of ${name}.\n`);
+  const storage = place.open();
+  const attempt = await claim(storage, { merges: true });
+  const [gone, other] = attempt.archives;
+  const row = await getArchive(await place.cloud.database(), gone);
+  await place.cloud.results.remove([row?.s3Key ?? ""]);
+  // Of a worker with another bucket all seem to be gone.
+  const lost = new CloudStorage({
+    ...place.config,
+    buckets: { ...place.config.buckets, results: place.cloud.temp.name },
+  });
+  expect(await codeOf(() => lost.readArchives(attempt))).toBe("not_found");
+  await lost.close();
+  expect(await storage.listDamaged()).toEqual([]);
+  expect(await codeOf(() => storage.readArchives(attempt))).toBe("corrupt");
+  expect((await storage.listDamaged()).map(({ name }) => name)).toEqual([gone]);
+  await storage.failJob(attempt, { code: "corrupt", message: "gone", hint: "", isFinal: true });
+  const next = await claim(storage, { merges: true });
+  expect([next.archives.length, next.archives.includes(gone), next.archives.includes(other)]).toEqual([2, false, true]);
+  await finish(storage, next);
 });
 
 test("who may only read is told that an archive is damaged, and not of the right to note it", async () => {

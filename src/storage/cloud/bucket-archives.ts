@@ -85,6 +85,12 @@ export class BucketArchives {
     }
   }
 
+  /** Whether one of them is in the bucket, whatever it is. */
+  async hasAny(rows: readonly ArchiveRow[]): Promise<boolean> {
+    for (const { s3Key } of rows) if ((await this.bucket.head(s3Key)) !== null) return true;
+    return false;
+  }
+
   /** The sentences of an archive, encoded. */
   async interner(row: ArchiveRow): Promise<Uint8Array> {
     return await fetchedInterner(row.name, (path) => this.fetch(row, path));

@@ -39,6 +39,8 @@ import { sha256OfInput } from "./keys.ts";
 import { Parts } from "./parts.ts";
 import { keyOf, toArchiveEntry, toJobEntry, toNewArchive } from "./rows.ts";
 
+const HINT_OF_DAMAGED = "`fold archives rm` it, and submit its text again";
+
 /**
  * The storage of a fleet: PostgreSQL says whose a job is, S3 holds the bytes.
  *
@@ -181,8 +183,21 @@ export class CloudStorage implements Storage {
   async readArchives(attempt: Attempt): Promise<string[]> {
     const { archives } = await leasedJob(await this.cloud.database(), keyOf(attempt));
     const paths = archives.map((_, number) => join(attempt.folder, `input-${number}.tar.zst`));
-    for (const [number, archive] of archives.entries()) await this.fetch(archive, paths[number]);
+    for (const [number, archive] of archives.entries()) {
+      await this.fetch(archive, paths[number]).catch((error) => this.noteGone(archive, archives, error));
+    }
     return paths;
+  }
+
+  /**
+   * An archive that is not in the bucket would end every merge with it. It is gone where others of its merge are there;
+   * else it may be the name of the bucket that is wrong.
+   */
+  private async noteGone(row: ArchiveRow, all: readonly ArchiveRow[], error: unknown): Promise<never> {
+    if (!(error instanceof FoldError && error.code === "not_found")) throw error;
+    if (!(await this.archives.hasAny(all))) throw error;
+    await markDamaged(await this.cloud.database(), row.id);
+    throw new FoldError("corrupt", `the archive ${row.name} is not in the bucket any more`, HINT_OF_DAMAGED, error);
   }
 
   async writeArchive(attempt: Attempt, archive: WrittenArchive): Promise<void> {
@@ -295,8 +310,8 @@ export class CloudStorage implements Storage {
 }
 
 function damaged(name: string): FoldError {
-  const hint = "`fold archives rm` it, and submit its text again";
-  return new FoldError("corrupt", `what lies in the bucket is not the archive ${name}`, hint);
+  const what = `the archive ${name} is not in the bucket, or something else is in its place`;
+  return new FoldError("corrupt", what, HINT_OF_DAMAGED);
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {
