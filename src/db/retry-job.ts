@@ -24,30 +24,39 @@ const hint = "nothing of it is left to be done; its other archives are free for 
  */
 export async function retryJob(database: Database, id: string): Promise<boolean> {
   if (!isId(id)) throw unknownJob(id, "failed");
+  const before = await database.ask((sql) => lastRun(sql, id));
   return await database.do({
     run: async (sql) => {
       const [job] = await retry(sql, id);
       if (job === undefined) {
-        if ((await stateOf(sql, id))?.error_code === OBSOLETE) return false;
+        if (await isOver(sql, id)) return false;
         throw unknownJob(id, "failed");
       }
       if (job.is_whole || !job.is_busy) return job.is_whole;
       const later = "try again when that merge has ended";
       throw new FoldError("failed", `job ${id} cannot be tried again: an archive of it is being merged`, later);
     },
-    find: async (sql) => {
-      const state = await stateOf(sql, id);
-      if (state?.status === "failed") return state.error_code === OBSOLETE ? false : null;
-      // What was never there was told before an answer could be lost.
-      return true;
-    },
+    find: (sql) => decided(sql, id, before),
   });
 }
 
-async function stateOf(sql: Client, id: string) {
-  const [state] = await sql<{ status: string; error_code: string | null }[]>`
-    select status, error_code from jobs where id = ${id}`;
-  return state;
+/** The number of the last run of a job; 0 when there is none. */
+async function lastRun(sql: Client, id: string): Promise<number> {
+  const [{ last }] = await sql<{ last: number }[]>`
+    select coalesce(max(id), 0) as last from processing_runs where job_id = ${id}`;
+  return last;
+}
+
+/** Whether a job was let to wait again, or is over, by a decision after a run; null when there was none. */
+async function decided(sql: Client, id: string, after: number): Promise<boolean | null> {
+  const [run] = await sql<{ is_retried: boolean }[]>`
+    select outcome = 'retried' as is_retried from processing_runs
+    where job_id = ${id} and id > ${after} and (outcome = 'retried' or error = ${gone}) order by id limit 1`;
+  return run?.is_retried ?? null;
+}
+
+async function isOver(sql: Client, id: string): Promise<boolean> {
+  return (await sql`select from jobs where id = ${id} and error_code = ${OBSOLETE}`).length > 0;
 }
 
 function retry(sql: Client, id: string) {

@@ -75,6 +75,36 @@ test("a merge that is over, and the answer is lost: it is decided once", async (
   expect([proxy.cuts, outcomes]).toEqual([1, ["cancelled", "put_aside"]]);
 });
 
+test("a job that cannot be tried again is not told to wait because a connection broke", async () => {
+  const url = await newDatabase();
+  const proxy = cutProxy(url);
+  const database = await connect(proxy.url, { max: 1 });
+  const [done, waiting] = await submit(database, "done", "waiting");
+  const job = await claim(database, "w", done);
+  await failJob(database, job, failure, true, MAX_ATTEMPTS);
+  await retryJob(database, done);
+  const again = await claim(database, "w", done);
+  await completeJob(database, again, archiveOf(again));
+  await asOwner(async (sql) => {
+    for (const id of [done, waiting, crypto.randomUUID()]) {
+      const { code } = await sql.begin(async (tx) => {
+        await tx`lock table jobs in access exclusive mode`;
+        const isHeldUp = async () => {
+          const waiting = await tx`
+            select from pg_locks l join pg_database d on d.oid = l.database
+            where not l.granted and l.relation = 'jobs'::regclass and d.datname = current_database()`;
+          return waiting.length > 0;
+        };
+        const code = codeOf(retryJob(database, id));
+        while (!(await isHeldUp())) await Bun.sleep(5);
+        proxy.drop();
+        return { code };
+      });
+      expect(await code).toBe("not_found");
+    }
+  }, url);
+});
+
 test("a failure whose answer is lost counts once", async () => {
   const proxy = cutProxy(await newDatabase());
   const database = await connect(proxy.url, { max: 1 });
