@@ -17,6 +17,9 @@ const NO_SYNC = ["EACCES", "EBADF", "EINVAL", "EISDIR", "ENOSYS", "ENOTSUP", "EO
 /** No file system takes longer names of files and folders. */
 const MAX_NAME_BYTES = 255;
 
+/** Of what is not whole yet. */
+const TEMPORARY_ENDING = ".tmp";
+
 /** Whether something is an error of the operating system with one of these codes. */
 export function hasCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(String(error.code));
@@ -46,9 +49,14 @@ export function namesIn(folder: string): string[] {
  * so long that nothing can stand behind it.
  */
 export function temporaryPath(path: string): string {
-  const ending = `.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const ending = `.${crypto.randomUUID().slice(0, 8)}${TEMPORARY_ENDING}`;
   const isShort = Buffer.byteLength(basename(path)) + ending.length <= MAX_NAME_BYTES;
   return isShort ? `${path}${ending}` : join(dirname(path), ending);
+}
+
+/** Whether a name is of such a path: of what only who was writing it could have finished. */
+export function isTemporary(name: string): boolean {
+  return name.endsWith(TEMPORARY_ENDING);
 }
 
 /** Write all bytes at the end of what was written: the system may take fewer at a time. */

@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Corpus } from "../core/corpus.ts";
 import { betterOrtho, canonicalLine, type Ortho } from "../core/optimal.ts";
 import { addShapes, cellsOf, type ShapeCounts, sortShapes, volumeOf } from "../core/shapes.ts";
@@ -66,7 +66,8 @@ export class UnfinishedArchive extends FoldError {
 }
 
 /**
- * Writes an archive member by member into a temporary file beside its place, and puts it there when it is whole.
+ * Writes an archive member by member into a temporary file beside its place, or in a folder beside it, and puts it there
+ * when it is whole.
  *
  * Order is the promise: sentences first, then chunks in the order of the walk, the manifest last. Until `finish`
  * has renamed the file, nothing stands under the archive's name; after a failure `discard` leaves nothing at all.
@@ -89,8 +90,9 @@ export class ArchiveWriter {
     private readonly identity: ArchiveIdentity,
     private readonly corpus: Corpus,
     private readonly durability: Durability = "file",
+    folder: string = dirname(path),
   ) {
-    this.temporary = temporaryPath(path);
+    this.temporary = temporaryPath(join(folder, basename(path)));
     try {
       this.file = openSync(this.temporary, "wx");
     } catch (error) {

@@ -70,7 +70,7 @@ export async function foldCorpus(request: FoldRequest): Promise<FoldOutcome> {
   const numbers = tasksOfShard(tasks, shard.number, shard.of);
   const spill = spillOf(archive, numbers, tasks, options);
   const spilled = spill === null ? new Map<number, SpilledChunk[]>() : findSpilled(request, spill);
-  const run = new FoldRun(request, tasks, numbers, spilled);
+  const run = new FoldRun(request, tasks, numbers, spilled, spill);
   try {
     request.onPlan?.({ tasks: numbers.length, resumed: run.resumedTasks });
     if (!(await walkAll(run, request, index, spill))) throw stopped(archive !== null);
@@ -177,9 +177,12 @@ class FoldRun {
     tasks: readonly Task[],
     numbers: readonly number[],
     spilled: ReadonlyMap<number, SpilledChunk[]>,
+    spill: string | null,
   ) {
     const { archive, corpus, durability } = request;
-    this.writer = archive === null ? null : new ArchiveWriter(archive, request, corpus, durability);
+    // Among the parts, where there are any: what a run that was killed has left goes with them.
+    const folder = spill ?? undefined;
+    this.writer = archive === null ? null : new ArchiveWriter(archive, request, corpus, durability, folder);
     this.weight = numbers.reduce((sum, number) => sum + tasks[number].weight, 0);
     this.queue = new ChunkQueue(numbers, {
       onChunk: ({ orthos, shapes, optimal }) => {

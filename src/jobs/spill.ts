@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Chunk, decodeChunk } from "../archive/chunk.ts";
 import { decompressFrame } from "../archive/zstd.ts";
 import type { Place } from "../core/chunk-walk.ts";
-import { temporaryPath } from "../disk.ts";
+import { isTemporary, temporaryPath } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 
 /**
@@ -88,12 +88,15 @@ function isWhole(chunk: SpilledChunk): boolean {
 /** The file that tells of which fold the parts in a folder are. */
 export const KEY_FILE = "key";
 
-/** Make the folder, or find it as a run with the same key left it. Anything else in it is thrown away. */
+/** Make the folder, or find it as a run with the same key left it. What else is in it, or not whole, is thrown away. */
 export function openSpill(folder: string, key: string): { isResumed: boolean } {
   const keyFile = join(folder, KEY_FILE);
   try {
     const found = readKey(keyFile);
-    if (found === key) return { isResumed: true };
+    if (found === key) {
+      for (const name of readdirSync(folder).filter(isTemporary)) rmSync(join(folder, name), { force: true });
+      return { isResumed: true };
+    }
     rmSync(folder, { recursive: true, force: true });
     // Not with the folders above it: a job whose folder was taken away must not make it anew.
     mkdirSync(folder);

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { WrittenArchive } from "../../archive/writer.ts";
+import { isTemporary } from "../../disk.ts";
 import { FoldError, fromSystemError } from "../../errors.ts";
 import { TAKEN_ENDING } from "../../store/layout.ts";
 import { checkChunkName } from "../chunk-name.ts";
@@ -56,8 +57,6 @@ export interface LocalStorageOptions {
 }
 
 const CHUNKS = "chunks";
-/** Of files that only who was writing them could have finished (temporaryPath). */
-const UNFINISHED_ENDING = ".tmp";
 
 /** A job that is to be cancelled is looked for so often while it is there, and was somewhere else at each look. */
 const MOST_LOOKS = 20;
@@ -125,7 +124,7 @@ export class LocalStorage implements Storage {
         // What an earlier attempt has put into the store is not this one's; what it was writing when it was killed may be
         // as large as the archive.
         remove(`${resultBase(own.path)}${TAKEN_ENDING}`);
-        removeIn(own.path, (name) => !name.endsWith(UNFINISHED_ENDING));
+        removeIn(own.path, (name) => !isTemporary(name));
         writeRecord(own.path, next);
       } catch (error) {
         release(this.layout.inProcess, own.path, own.id);
@@ -242,7 +241,7 @@ export class LocalStorage implements Storage {
 
   listChunks(attempt: Attempt): Answer<string[]> {
     const names = asOwner(attempt, () => namesIn(join(attempt.folder, CHUNKS)));
-    return names.filter((name) => !name.endsWith(UNFINISHED_ENDING)).sort();
+    return names.filter((name) => !isTemporary(name)).sort();
   }
 
   private chunkPath({ folder }: Attempt, name: string): string {
