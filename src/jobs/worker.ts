@@ -192,8 +192,10 @@ class WorkLoop {
       const count = await this.storage.reclaimStale();
       if (count > 0) onEvent({ kind: "reclaimed", count });
     } catch (error) {
-      if (!(error instanceof FoldError) || isUnreachable(error)) throw error;
-      onEvent({ kind: "unfreed", error });
+      if (!(error instanceof FoldError)) throw error;
+      // Whether the storage is away, or a connection broke in that moment, the claim finds out.
+      if (isUnreachable(error)) this.waitForOthers();
+      else onEvent({ kind: "unfreed", error });
     }
   }
 

@@ -12,7 +12,6 @@ import { keyOf, toNewArchive } from "../../src/storage/cloud/rows.ts";
 import { describeArchive } from "../../src/storage/describe-archive.ts";
 import { type CloudPlace, CloudPlaces } from "../storage/cloud-place.ts";
 import { claim, codeOf, finish, handOver, publish, wanted, writeTinyArchive } from "../storage/place.ts";
-import { cutProxy } from "../support/cut-proxy.ts";
 import { asOwner } from "../support/database.ts";
 import { keysOf } from "../support/spaces.ts";
 
@@ -71,19 +70,6 @@ test("an archive in whose place another one lies is damaged, however whole that 
     ["one", "corrupt"],
     ["two", "corrupt"],
   ]);
-});
-
-test("a connection that breaks while the first look for lost jobs is under way is no outage", async () => {
-  const proxy = cutProxy(place.config.databaseUrl);
-  const storage = new CloudStorage({ ...place.config, databaseUrl: proxy.url });
-  await storage.listJobs();
-  proxy.mode = "cut";
-  expect(await storage.reclaimStale()).toBe(0);
-  expect(await storage.claimNextJob(wanted())).toBeNull();
-  proxy.mode = "cut";
-  expect(await codeOf(async () => void (await storage.reclaimStale()))).toBe("unreachable");
-  expect(proxy.cuts).toBe(2);
-  await storage.close();
 });
 
 test("an archive that is gone from the bucket ends one merge, and others go on without it", async () => {

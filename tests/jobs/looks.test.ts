@@ -122,11 +122,12 @@ test("a worker for one job, or for a job of its own, does not wait at all", asyn
   expect(log).toEqual(["claim", "claim", "claim"]);
 });
 
-/** From now on it is logged, too, when jobs of lost workers are looked for. */
-function logFrees(): void {
+/** From now on it is logged, too, when jobs of lost workers are looked for; the first so many times nobody answers. */
+function logFrees(unanswered = 0): void {
   const { reclaimStale } = LocalStorage.prototype;
   const frees = spyOn(LocalStorage.prototype, "reclaimStale").mockImplementation(function (this: LocalStorage) {
     log.push("free");
+    if (unanswered-- > 0) throw new FoldError("unreachable", "it is away", "wait");
     return reclaimStale.call(this);
   });
   spies.push(frees);
@@ -162,4 +163,14 @@ test("jobs of lost workers are freed ten times in a grace period; later where al
   expect(log.slice(before.length + 1, before.length + 5)).toEqual([10_000, "free", "claim", 10_000]);
   expect(log.slice(before.length + 5).indexOf("free")).toBe(2 * 5);
   expect(kindsOf(events)).toEqual(["away", "back"]);
+});
+
+test("nor where only the look for them got no answer: then others may be cut off, too", async () => {
+  logFrees(1);
+  const { request, events, stop } = workerOn(place, { stays: true });
+  time.onWait = (waits) => waits === 24 && stop();
+  await work(request);
+  const waits = log.slice(1, log.indexOf("free", 1)).filter((entry) => typeof entry === "number");
+  expect(waits.reduce((sum, wait) => sum + wait, 0)).toBe(152_750);
+  expect(kindsOf(events)).toEqual([]);
 });

@@ -114,13 +114,13 @@ test("jobs of lost workers that cannot be freed keep it from nothing; a mistake 
   await expect(work(workerOn(place).request)).rejects.toThrow("a mistake");
 });
 
-test("a storage that goes away while lost jobs are looked for is waited for as any other time", async () => {
-  // The second look is after a tenth of the grace period.
-  before("reclaimStale", (number) => number === 2 && fail("unreachable"));
-  const { request, events, stop } = workerOn(place, { stays: true });
-  time.onWait = () => events.some(({ kind }) => kind === "back") && stop();
-  await work(request);
-  expect(kindsOf(events)).toEqual(["away", "back"]);
+test("a connection that breaks while lost jobs are looked for is no outage, nor the end of who has just begun", async () => {
+  await place.putText("book", tale);
+  const looks = before("reclaimStale", () => fail("unreachable"));
+  const { request, events } = workerOn(place);
+  expect(await work(request)).toMatchObject({ done: 1 });
+  expect(kindsOf(events)).toEqual(["claimed", "done"]);
+  expect(looks()).toBe(1);
 });
 
 test.each(["writeArchive", "completeJob"] as const)("%s waits for a storage that is away", async (call) => {

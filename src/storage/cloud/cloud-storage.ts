@@ -253,12 +253,7 @@ export class CloudStorage implements Storage {
 
   async reclaimStale(): Promise<number> {
     const database = await this.cloud.database();
-    const count = await reclaimStale(database, this.config.grace_ms, MAX_ATTEMPTS).catch((error) => {
-      // It is asked without patience. A worker that has just begun would take a connection that breaks in that moment for
-      // a database that was never there; whether it is, the first claim finds out.
-      if (this.hasBuckets || !(error instanceof FoldError && error.code === "unreachable")) throw error;
-      return 0;
-    });
+    const count = await reclaimStale(database, this.config.grace_ms, MAX_ATTEMPTS);
     // Listed before the question: what is claimed in between is not in it.
     const folders = this.folders.list();
     const underWay = await attemptsUnderWay(database, [...new Set(folders.map(({ jobId }) => jobId))]);
