@@ -1,4 +1,4 @@
-import { FoldError } from "../errors.ts";
+import { FoldError, type FoldErrorCode } from "../errors.ts";
 import type { JobEntry, Storage } from "../storage/port.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import type { JobFlags } from "./job-definitions.ts";
@@ -13,7 +13,22 @@ export interface JobChange {
   readonly act: (storage: Storage, id: string) => void | Promise<void>;
 }
 
-/** Change all jobs that are named, by id or by name. What is not found does not keep the others from it. */
+/** No other job would fare better with these: they say what is wrong with the storage, or with the key to it. */
+const OF_THE_STORAGE: ReadonlySet<FoldErrorCode> = new Set([
+  "unreachable",
+  "refused",
+  "schema",
+  "no_space",
+  "unreadable",
+  "read_only",
+]);
+
+/**
+ * Change all jobs that are named, by id or by name. What is not found does not keep the others from it.
+ *
+ * @throws FoldError `partial` where some could be changed; where none could, with the code of the first that could not;
+ * `interrupted` between two of them; errors of the storage as they are
+ */
 export async function changeJobs(
   { parameters, flags }: CommandArguments<JobFlags>,
   io: CommandIo,
@@ -22,13 +37,16 @@ export async function changeJobs(
   const problems: FoldError[] = [];
   await withStorage(flags, io, async (storage) => {
     for (const wanted of parameters) {
+      if (io.signal.aborted) {
+        throw new FoldError("interrupted", `stopped before ${wanted} and what follows it`, "name those again");
+      }
       try {
         const { id, name } = findJob(await storage.listJobs(), wanted, states);
         await act(storage, id);
         if (flags.json) io.output.json({ job: id, name, outcome });
         else io.output.line(`${name}: ${outcome}`);
       } catch (error) {
-        if (!(error instanceof FoldError)) throw error;
+        if (!(error instanceof FoldError) || OF_THE_STORAGE.has(error.code)) throw error;
         problems.push(error);
       }
     }
@@ -38,7 +56,7 @@ export async function changeJobs(
   for (const { message, hint } of problems) io.output.warn(`${message}; ${hint}`);
   const isAll = problems.length === parameters.length;
   throw new FoldError(
-    isAll ? "not_found" : "partial",
+    isAll ? problems[0].code : "partial",
     `${problems.length} of ${parameters.length} jobs could not be changed`,
     "see the warnings above",
   );

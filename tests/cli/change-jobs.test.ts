@@ -1,5 +1,7 @@
 // Jobs of one name: texts that came one after the other share an id, and each of them can be reached.
 import { afterAll, expect, test } from "bun:test";
+import { changeJobs } from "../../src/cli/change-jobs.ts";
+import type { CommandIo } from "../../src/cli/command.ts";
 import { LocalPlace } from "../storage/local-place.ts";
 import { claim, failure, finish, idOf } from "../storage/place.ts";
 import { call } from "../support/binary.ts";
@@ -63,4 +65,32 @@ test("a name that two jobs of different ids have is refused with both", async ()
   expect(exit).toBe(2);
   expect(stderr).toContain(`2 jobs are called ${id}`);
   for (const job of await storage.listJobs()) expect(stderr).toContain(job.id);
+});
+
+test("several that cannot be changed end as one of them does", async () => {
+  const { folder } = newPlace();
+  expect((await call(["retry", "one", "two", "--state-dir", folder])).exit).toBe(5);
+});
+
+test("a signal ends it between two jobs", async () => {
+  const place = newPlace();
+  const storage = place.open();
+  for (const name of ["one", "two", "three"]) await place.putText(name, `words of ${name}.\n`);
+  const stop = new AbortController();
+  const io = {
+    output: { line: () => {}, json: () => {}, warn: () => {} },
+    signal: stop.signal,
+    config: { stateDir: place.folder },
+  } as unknown as CommandIo;
+  const args = { parameters: ["one", "two", "three"], flags: { json: false, stateDir: null, storageBackend: "local" } };
+  const act = async (_: unknown, id: string) => {
+    await storage.cancelJob(id);
+    stop.abort();
+  };
+  const changed = changeJobs(args, io, { outcome: "cancelled", states: ["waiting"], act });
+  await expect(changed).rejects.toMatchObject({
+    code: "interrupted",
+    message: "stopped before two and what follows it",
+  });
+  expect(await statesOf(place)).toEqual(["one failed", "three waiting", "two waiting"]);
 });

@@ -274,3 +274,13 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
     yield* lines;
   }
 }
+
+test("retry and cancel tell once what keeps them from all jobs, and end as it does", async () => {
+  await withFleet(async ({ env, databaseUrl }) => {
+    const DATABASE_URL = Object.assign(new URL(databaseUrl), { password: "wrong" }).href;
+    for (const command of ["retry", "cancel"]) {
+      const { exit, stderr } = await call([command, "one", "two"], { env: { ...env, DATABASE_URL } });
+      expect({ exit, told: stderr.split("password refused").length - 1 }).toEqual({ exit: 4, told: 1 });
+    }
+  });
+});
