@@ -51,6 +51,8 @@ async function watchLines(storage: Storage, flags: StatusFlags, io: CommandIo): 
     const text = JSON.stringify(status);
     if (text !== last) show(status, flags, io);
     last = text;
+    // Nobody watches any more: `fold status --watch | head`. Without waiting for it that would show at the end only.
+    await io.output.flush();
     await pause(WATCH_MS, io.signal);
   }
   throw stopped();

@@ -217,13 +217,27 @@ describe("mistakes", () => {
     await withFolder(async (folder) => {
       const archive = join(folder, "ships-log.tar.zst");
       expect((await call(["run", samplePath, "--out", folder, "--quiet"])).exit).toBe(0);
-      for (const command of ["show", "export"]) {
-        const run = Bun.spawn([binary, command, archive], { stdout: Bun.file("/dev/full"), stderr: "pipe" });
+      const watch = ["status", "--watch", "--state-dir", folder];
+      for (const args of [["show", archive], ["export", archive], watch, [...watch, "--json"]]) {
+        const run = Bun.spawn([binary, ...args], { stdout: Bun.file("/dev/full"), stderr: "pipe" });
         expect(await run.stderr.text()).toContain(
           "cannot write to the standard output: no space left on the device\nhint: free some space",
         );
         expect(await run.exited).toBe(1);
       }
+    });
+  });
+
+  test("whoever watches and has seen enough ends the watching", async () => {
+    await withFolder(async (folder) => {
+      const line = '"$0" status --watch --json --state-dir "$1" | head -n 1';
+      const watch = Bun.spawn(["sh", "-c", line, binary, folder], { stderr: "pipe" });
+      const { value } = await watch.stdout.getReader().read();
+      expect(JSON.parse(new TextDecoder().decode(value))).toMatchObject({ waiting: 0 });
+      mkdirSync(join(folder, "input"));
+      writeFileSync(join(folder, "input/log.txt"), "some words.\n");
+      expect(await watch.stderr.text()).toBe("");
+      await watch.exited;
     });
   });
 
