@@ -40,8 +40,14 @@ export class PartsElsewhere {
     this.prefix = `${sha256(new TextEncoder().encode(key)).slice(0, KEY_DIGITS)}.`;
   }
 
-  /** Bring what earlier attempts have finished into the work folder. */
-  async fetch(): Promise<void> {
+  /**
+   * Bring what earlier attempts have finished into the work folder.
+   *
+   * @param signal aborted: no more than what is on its way is brought. Of a large job there are thousands of parts, and
+   * whoever stops a worker, or has its job by now, does not wait for them
+   * @throws FoldError `interrupted`, errors of disk and storage
+   */
+  async fetch(signal: AbortSignal): Promise<void> {
     // Before the first attempt there was none.
     if (this.attempt.number === 1) return;
     const names = (await this.storage.listChunks(this.attempt)).filter((name) => name.startsWith(this.prefix));
@@ -49,12 +55,13 @@ export class PartsElsewhere {
     makeFolder(this.folder);
     writeFile(join(this.folder, KEY_FILE), this.key);
     const next = async (): Promise<void> => {
-      for (let name = names.shift(); name !== undefined; name = names.shift()) {
+      for (let name = names.shift(); name !== undefined && !signal.aborted; name = names.shift()) {
         const bytes = await this.storage.readChunk(this.attempt, name);
         if (bytes !== null) writeFile(join(this.folder, name.slice(this.prefix.length)), bytes);
       }
     };
     await Promise.all(Array.from({ length: FETCHED_AT_ONCE }, next));
+    if (signal.aborted) throw new FoldError("interrupted", "stopped before the end", "start the worker again");
   }
 
   /** A part is finished. */

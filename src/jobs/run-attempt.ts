@@ -89,7 +89,7 @@ async function fold(
   const parts = storage.keepsFolders
     ? null
     : new PartsElsewhere(storage, attempt, workFolder(path), foldKey({ corpus, options }), partsAfter_ms);
-  await parts?.fetch();
+  await parts?.fetch(signal);
   let isDone = false;
   try {
     const { archive } = await foldCorpus({

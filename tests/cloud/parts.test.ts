@@ -34,6 +34,7 @@ afterAll(async () => {
 });
 
 const storage = place.open();
+const unstopped = new AbortController().signal;
 let attempt: Attempt;
 beforeEach(async () => {
   fault = () => null;
@@ -61,7 +62,7 @@ async function foundNext(key: string): Promise<Record<string, string>> {
   await storage.abandonJob(attempt, true);
   attempt = await claim(storage, { id: attempt.id });
   const folder = folderOf(attempt);
-  await new PartsElsewhere(storage, attempt, folder, key, 0).fetch();
+  await new PartsElsewhere(storage, attempt, folder, key, 0).fetch(unstopped);
   try {
     return Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]));
   } catch {
@@ -142,7 +143,7 @@ test("whose job it no longer is sends nothing more, nor asks for each part", asy
 test("the first attempt does not ask for parts, which nobody can have left", async () => {
   const parts = new PartsElsewhere(faulty, attempt, folderOf(attempt), "the fold", 0);
   asked = 0;
-  await parts.fetch();
+  await parts.fetch(unstopped);
   expect(asked).toBe(0);
 });
 
@@ -154,11 +155,31 @@ test("a part that has gone since it was listed is missing", async () => {
   const gone = names.map((name) => name.replace("-0.", "-1."));
   const listing = spyOn(storage, "listChunks").mockResolvedValue([...gone, ...names]);
   try {
-    await new PartsElsewhere(storage, attempt, folderOf(attempt), "the fold", 0).fetch();
+    await new PartsElsewhere(storage, attempt, folderOf(attempt), "the fold", 0).fetch(unstopped);
   } finally {
     listing.mockRestore();
   }
   expect(readdirSync(folderOf(attempt)).sort()).toEqual(["7-0.last.10.zst", "8-0.last.10.zst", "key"]);
+});
+
+test("who is stopped while he fetches parts brings those that are on their way, and no other", async () => {
+  const files = Object.fromEntries(Array.from({ length: 30 }, (_, task) => [`${task}-0.last.10.zst`, "part"]));
+  await putAll(files, "the fold");
+  await storage.abandonJob(attempt, true);
+  attempt = await claim(storage, { id: attempt.id });
+  const stop = new AbortController();
+  let asked = 0;
+  const stopping: Storage = Object.assign(Object.create(storage) as Storage, {
+    readChunk: (...args: Parameters<Storage["readChunk"]>) => {
+      asked++;
+      stop.abort();
+      return storage.readChunk(...args);
+    },
+  });
+  const fetched = new PartsElsewhere(stopping, attempt, folderOf(attempt), "the fold", 0).fetch(stop.signal);
+  await expect(fetched).rejects.toMatchObject({ code: "interrupted" });
+  expect(asked).toBeLessThan(9);
+  expect(readdirSync(folderOf(attempt)).length).toBe(asked + 1);
 });
 
 test("a worker that is stopped gives the job back when all that is finished was put aside", async () => {
