@@ -1,5 +1,6 @@
 import { readBackend } from "../config.ts";
 import { FoldError } from "../errors.ts";
+import { parseBackend } from "../storage/create-storage.ts";
 import { bad, type Check, type Checkup, type DoctorRole, type Finding } from "./check.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import { databaseCheckup } from "./database-checks.ts";
@@ -16,7 +17,8 @@ interface Told {
 
 /** All that there is to look at, in this order. Who works with Spaces alone has no database. */
 function checkups(): readonly ((role: DoctorRole) => Checkup)[] {
-  return readBackend() === "spaces" ? [spacesCheckup] : [databaseCheckup, spacesCheckup];
+  const backend = parseBackend(readBackend(), "STORAGE_BACKEND");
+  return backend === "spaces" ? [spacesCheckup] : [databaseCheckup, spacesCheckup];
 }
 
 /** `fold doctor`: exit code 0 when all is well, 1 when something is wrong. */

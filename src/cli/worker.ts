@@ -1,5 +1,6 @@
-import { readInputFile, readWorkConfig } from "../config.ts";
+import { readBackend, readInputFile, readWorkConfig } from "../config.ts";
 import { FoldError } from "../errors.ts";
+import { parseBackend } from "../storage/create-storage.ts";
 import { SpacesStorage } from "../storage/spaces/spaces-storage.ts";
 import type { WorkerFlags } from "./cloud-definitions.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
@@ -8,7 +9,7 @@ import { runWorker } from "./run-worker.ts";
 
 /** `fold worker`: work off the jobs of a fleet, or the texts that it is told of. */
 export async function execute({ flags }: CommandArguments<WorkerFlags>, io: CommandIo): Promise<number> {
-  const asked = flags.backend ?? (readWorkConfig().backend === "spaces" ? "spaces" : "cloud");
+  const asked = flags.backend ?? (isForSpacesAlone() ? "spaces" : "cloud");
   const config = readWorkConfig(asked);
   const assigned = asked === "spaces" ? assignedBy(flags) : noneAssigned(flags);
   const storage = storageConfig({ storageBackend: asked, stateDir: null }, io, config, assigned);
@@ -22,6 +23,10 @@ export async function execute({ flags }: CommandArguments<WorkerFlags>, io: Comm
   }
   const cache = flags.cacheSize === null ? {} : { cacheSize_bytes: flags.cacheSize };
   return await runWorker({ ...storage, ...cache }, config, flags, io);
+}
+
+function isForSpacesAlone(): boolean {
+  return parseBackend(readBackend(), "STORAGE_BACKEND") === "spaces";
 }
 
 /** What a worker without coordination is to fold. */

@@ -62,6 +62,14 @@ test.each(halves)("half of the settings: %j", async (given, message) => {
   }
 });
 
+test.each([["worker"], ["doctor"]])(
+  "fold %s: a storage that is misspelt is not taken for a fleet's",
+  async (command) => {
+    const { exit, stderr } = await call([command], { env: { ...all, STORAGE_BACKEND: "Spaces" }, cwd: folder });
+    expect([exit, stderr]).toEqual([2, expect.stringContaining('fold: STORAGE_BACKEND cannot be "Spaces"')]);
+  },
+);
+
 test("the doctor's advice is under the name that the program was called by", async () => {
   const link = join(folder, "orthofold");
   symlinkSync(binary, link);
