@@ -11,6 +11,9 @@ import { kindOf, lookThrough } from "./look-through.ts";
 import { type TextFile, withFiles } from "./spool.ts";
 import { formatBytes, formatCounted } from "./text.ts";
 
+/** So much of small texts is kept from looking at them until they are sent; what is more is read again from its files. */
+const HELD_BYTES = 1 << 25;
+
 const become = { what: "archive", wayOut: "rename one of them, or submit them one after the other with --name" };
 
 /** `fold submit PATH...`: upload texts, then queue their jobs; a text that cannot be folded keeps all from being sent. */
@@ -25,7 +28,12 @@ export async function execute({ parameters, flags }: CommandArguments<SubmitFlag
   const submitted = await withFiles(places, io.signal, async (files) => {
     // All are looked at before the first is sent: a mistake is told before it has cost anything.
     const texts: TextToFold[] = [];
-    for (const file of files) texts.push(await textOf(file, flags.name ?? file.name, io.signal));
+    let held_bytes = 0;
+    for (const file of files) {
+      const text = await textOf(file, flags.name ?? file.name, held_bytes < HELD_BYTES, io.signal);
+      if (typeof text.content !== "string") held_bytes += text.size_bytes;
+      texts.push(text);
+    }
     return await withCloud(io, (cloud) => submitTexts(cloud, texts, options));
   });
   for (const text of submitted) {
@@ -35,9 +43,15 @@ export async function execute({ parameters, flags }: CommandArguments<SubmitFlag
   return 0;
 }
 
-async function textOf({ path, title }: TextFile, name: string, signal: AbortSignal): Promise<TextToFold> {
-  // Large ones are sent from their files: they need not be in memory, neither one nor many.
-  if (kindOf(path) === "large") return { name, ...(await lookThrough(path, title, signal)), content: path };
+/** @param mayHold whether a small text may stay in memory until it is sent */
+async function textOf(
+  { path, title }: TextFile,
+  name: string,
+  mayHold: boolean,
+  signal: AbortSignal,
+): Promise<TextToFold> {
+  // Large ones are sent from their files, and so are many small ones: they need not be in memory together.
+  if (!mayHold || kindOf(path) === "large") return { name, ...(await lookThrough(path, title, signal)), content: path };
   const bytes = await readBytes({ name, path });
   if (countWords(decodeText(bytes, title)) === 0) throw holdsNoWords({ name, path: title });
   return { name, size_bytes: bytes.length, sha256: sha256(bytes), content: bytes };

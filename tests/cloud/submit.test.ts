@@ -18,6 +18,15 @@ function textOf(size_bytes: number, line: string): Buffer {
   return bytes;
 }
 
+/** The most memory that a process has taken so far, in kB, where the system tells. */
+function peakOf(pid: number): number {
+  try {
+    return Number(/^VmHWM:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
 async function inputsOf({ buckets }: Fleet): Promise<{ size_bytes: number; key: string }[]> {
   const found: { size_bytes: number; key: string }[] = [];
   for await (const page of buckets.input.list("")) found.push(...page);
@@ -40,6 +49,30 @@ test("a large file is looked through piece by piece, and goes up as it is", asyn
     });
     const [again] = jsonLines((await call(["submit", "large.txt", "--json"], { env, cwd: folder })).stdout);
     expect(again).toMatchObject({ uploaded: false, jobs: [{ new: false }] });
+  });
+});
+
+test("texts that are many and small are not in memory together, and all go up as they are", async () => {
+  await withFleet(async (fleet) => {
+    const { env, folder } = fleet;
+    const count = 250;
+    mkdirSync(join(folder, "texts"));
+    for (let i = 0; i < count; i++) writeFileSync(join(folder, `texts/${i}.txt`), textOf(1 << 20, `text ${i}`));
+    const child = Bun.spawn([binary, "submit", "texts", "--quiet"], { cwd: folder, env: { ...process.env, ...env } });
+    // What wait() tells begins with the memory of whoever has started it.
+    let peak_kb = 0;
+    while (child.exitCode === null) {
+      peak_kb = Math.max(peak_kb, peakOf(child.pid));
+      await Bun.sleep(20);
+    }
+    expect(await child.exited).toBe(0);
+    // Of 262 MB; the program alone takes 60 MB.
+    expect(peak_kb).toBeLessThan(320e3);
+    const sent = new Map((await inputsOf(fleet)).map(({ key, size_bytes }) => [key, size_bytes]));
+    expect(sent.size).toBe(count);
+    for (const i of [0, 99, count - 1]) {
+      expect(sent.get(`inputs/${sha256(textOf(1 << 20, `text ${i}`))}.txt`)).toBe(1 << 20);
+    }
   });
 });
 
