@@ -89,6 +89,7 @@ export const definitions: readonly CommandDefinition[] = [
       ["estimate book.txt --max-dims 3", "is it worth asking for three dimensions?"],
       ["estimate library.txt --fleet --hours 2", "droplets and dollars for it"],
     ],
+    endsAtOnce: true,
     load: () => import("./estimate.ts"),
   },
   {
