@@ -38,7 +38,7 @@ export async function execute({ parameters, flags }: CommandArguments<SubmitFlag
   });
   for (const text of submitted) {
     if (flags.json) io.output.json(reportOf(text));
-    else if (!flags.quiet) io.output.line(lineOf(text));
+    else if (!flags.quiet) io.output.line(io.output.named(lineOf(text)));
   }
   return 0;
 }

@@ -1,7 +1,7 @@
 // fold submit: texts of all kinds, large ones, and what is left where it is ended in the middle.
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { binary, call, jsonLines, must, start } from "../support/binary.ts";
 import { type Fleet, withFleet } from "../support/fleet.ts";
@@ -310,6 +310,10 @@ test("a job that was put aside before is told, and a text that was collected mea
     expect((await submit()).stdout).toContain(
       "submitted before, 1 put aside: `fold jobs book` tells why, `fold retry book`",
     );
+    const link = join(folder, "orthofold");
+    symlinkSync(binary, link);
+    const linked = Bun.spawn([link, "submit", "book.txt"], { cwd: folder, env: { ...process.env, ...env } });
+    expect(await linked.stdout.text()).toContain("`orthofold jobs book` tells why, `orthofold retry book`");
     const [told] = jsonLines((await submit("--json")).stdout);
     expect(told).toMatchObject({ uploaded: false, jobs: [{ new: false, status: "failed" }] });
     let heads = 0;
