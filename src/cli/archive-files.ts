@@ -55,7 +55,7 @@ export class ArchiveFiles {
   }
 }
 
-/** Open an archive to read it; nothing of it is left behind, even by a command that a signal ends on the spot. */
+/** Open an archive to read it; nothing of it is left behind, even by a command that is ended on the spot. */
 export async function openNamed(named: string, flags: StorageFlags, io: CommandIo): Promise<Archive> {
   const files = new ArchiveFiles(flags, io);
   try {

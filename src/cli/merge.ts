@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { Archive } from "../archive/reader.ts";
+import type { Archive } from "../archive/reader.ts";
 import { FoldError } from "../errors.ts";
 import { copyChunks, planMerge } from "../jobs/merge-archives.ts";
 import type { MergeFlags } from "./archive-definitions.ts";
-import { ArchiveFiles } from "./archive-files.ts";
+import { openNamed } from "./archive-files.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import {
   archivePath,
@@ -22,16 +22,14 @@ export async function execute({ parameters, flags }: CommandArguments<MergeFlags
     throw new FoldError("usage", "a merge takes two archives or more", "name them one after the other");
   }
   const archives: Archive[] = [];
-  const files = new ArchiveFiles(flags, io);
   try {
-    for (const named of parameters) archives.push(await Archive.open(await files.find(named)));
+    for (const named of parameters) archives.push(await openNamed(named, flags, io));
     const report = await merge(archives, flags, io);
     if (flags.json) io.output.json(report);
     else if (!flags.quiet) printSummary(report, io);
     return 0;
   } finally {
     for (const archive of archives) archive.close();
-    files.close();
   }
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isHangUpHeard } from "../../src/cli/hang-up.ts";
-import { binary, report, start } from "../support/binary.ts";
+import { binary, must, report, start } from "../support/binary.ts";
 import { halfOfSample } from "../support/sample.ts";
 import { withFolder } from "../support/temporary.ts";
 
@@ -51,6 +51,27 @@ describe("a run that is stopped", () => {
       });
     });
   }
+
+  test("a merge that is killed leaves nothing of the archives that were fetched for it", async () => {
+    await withFolder(async (folder) => {
+      const state = ["--state-dir", join(folder, "state")];
+      const temporary = join(folder, "temporary");
+      for (const made of [temporary, join(folder, "state/input")]) mkdirSync(made, { recursive: true });
+      const half = halfOfSample.length / 2;
+      writeFileSync(join(folder, "state/input/a.txt"), halfOfSample.slice(0, half));
+      writeFileSync(join(folder, "state/input/b.txt"), halfOfSample.slice(half));
+      // In pieces, so that they have to be put together to be read.
+      await must(["work", ...DIMENSIONS, ...state], { env: { FOLD_WHOLE_BELOW: "0" } });
+      const names = ["a.max-dims-3", "b.max-dims-3"];
+      const args = ["merge", ...names, "--name", "both", "--out", folder, ...state];
+      const { child, ended } = start(args, { env: { TMPDIR: temporary } });
+      const work = join(folder, "both.max-dims-3.tar.zst.work");
+      while (!existsSync(work) && child.exitCode === null) await Bun.sleep(5);
+      child.kill("SIGKILL");
+      expect((await ended).exit).toBe(137);
+      expect(readdirSync(temporary)).toEqual([]);
+    });
+  });
 
   // SIGHUP comes when the terminal is closed; tests that `nohup` has started leave it ignored.
   test.each(isHangUpHeard() ? (["SIGTERM", "SIGHUP"] as const) : (["SIGTERM"] as const))(
