@@ -239,9 +239,9 @@ export function readSpacesConfig(): SpacesConfig {
     string,
   ];
   const buckets = {
-    input: read("DO_SPACES_BUCKET_INPUT") ?? read("DO_SPACES_INPUT_BUCKET") ?? "fold-input",
-    results: read("DO_SPACES_BUCKET_RESULTS") ?? read("DO_SPACES_ARCHIVE_BUCKET") ?? "fold-results",
-    temp: read("DO_SPACES_BUCKET_TEMP") ?? "fold-temp",
+    input: bucketOf("fold-input", "DO_SPACES_BUCKET_INPUT", "DO_SPACES_INPUT_BUCKET"),
+    results: bucketOf("fold-results", "DO_SPACES_BUCKET_RESULTS", "DO_SPACES_ARCHIVE_BUCKET"),
+    temp: bucketOf("fold-temp", "DO_SPACES_BUCKET_TEMP"),
   };
   if ([buckets.input, buckets.results].includes(buckets.temp)) {
     throw new FoldError(
@@ -253,6 +253,22 @@ export function readSpacesConfig(): SpacesConfig {
   const cacheDir = read("LOCAL_CACHE_DIR") ?? "/tmp/fold_cache";
   const cacheSize_bytes = bytesOf("FOLD_CACHE_SIZE", 10 * 2 ** 30);
   return { endpoint: endpointOf(endpoint), region, accessKey, secretKey, buckets, cacheDir, cacheSize_bytes };
+}
+
+/**
+ * The name of a bucket. With a slash in it a request would be for an object of another bucket: its rules would not be
+ * set, and the bucket for what passes could be the one for what stays.
+ */
+function bucketOf(initial: string, ...names: readonly VariableName[]): string {
+  const name = names.find((candidate) => read(candidate) !== undefined);
+  if (name === undefined) return initial;
+  const bucket = read(name) ?? initial;
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$/.test(bucket) && !bucket.includes("..")) return bucket;
+  throw new FoldError(
+    "usage",
+    `${name} cannot be ${JSON.stringify(bucket)}`,
+    "give the name of a bucket: 3 characters or more, small letters, digits and dashes",
+  );
 }
 
 /** The endpoint as an origin. The text itself is never told: it may hold a password. */

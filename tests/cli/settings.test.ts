@@ -70,6 +70,16 @@ test.each([["worker"], ["doctor"]])(
   },
 );
 
+test.each(["fold-input/temp", "two words", "..", "a..b", "ab", "-x-", "fold\u00fc"])(
+  "a bucket cannot be called %j",
+  async (bucket) => {
+    for (const name of ["DO_SPACES_BUCKET_TEMP", "DO_SPACES_INPUT_BUCKET"]) {
+      const { exit, stderr } = await call(["jobs"], { env: { ...only(all), [name]: bucket }, cwd: folder });
+      expect([exit, stderr]).toEqual([2, expect.stringContaining(`fold: ${name} cannot be ${JSON.stringify(bucket)}`)]);
+    }
+  },
+);
+
 test("the doctor's advice is under the name that the program was called by", async () => {
   const link = join(folder, "orthofold");
   symlinkSync(binary, link);
