@@ -17,13 +17,16 @@ export const outDir = valued(
   "archives in the state directory",
 );
 export const name = valued("name of the archive", "NAME", archiveName, null, "the text's");
-export const storageBackend = valued(
-  "where jobs are kept",
-  "local|cloud|spaces",
-  text("the name of a backend"),
-  null,
-  "STORAGE_BACKEND, else local",
-);
+export const storageBackend = {
+  ...valued(
+    "where jobs are kept",
+    "local|cloud|spaces",
+    text("the name of a backend"),
+    null,
+    "STORAGE_BACKEND, else local",
+  ),
+  choices: ["local", "cloud", "spaces"],
+};
 export const stateDir = valued("the state directory", "DIR", text("a folder"), null, "FOLD_STATE_DIR, else fold_state");
 
 /** What those have that work off jobs, whatever the storage. */

@@ -34,9 +34,9 @@ function bash(program: string): string {
   const commands = definitions.map((definition) => definition.name).join(" ");
   const cases = definitions.map((definition) => {
     const options = typedOptions(definition.flags);
-    const values = options.flatMap(({ name: option, takesValue, takesFolder, choices }) => {
+    const values = options.flatMap(({ name: option, takesValue, path, choices }) => {
       if (!takesValue) return [];
-      return [`        ${option}) ${takesFolder ? "files=folders" : `words="${choices.join(" ")}"`} ;;`];
+      return [`        ${option}) ${path === null ? `words="${choices.join(" ")}"` : `files=${path}`} ;;`];
     });
     const words = [...options.map((option) => option.name), "--help"].join(" ");
     return `    ${definition.name})
@@ -59,7 +59,7 @@ ${cases.join("\n")}
   if [ -n "$files" ]; then
     compopt -o filenames 2>/dev/null
     local IFS=$'\\n'
-    if [ "$files" = folders ]; then COMPREPLY=($(compgen -d -- "$current"))
+    if [ "$files" = folder ]; then COMPREPLY=($(compgen -d -- "$current"))
     else COMPREPLY=($(compgen -f -- "$current")); fi
   else
     COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -70,7 +70,7 @@ complete -F ${name} ${program}
 }
 
 function argumentsInBash(choices: readonly string[] | undefined): string {
-  return choices === undefined ? "files=yes" : `words="${choices.join(" ")}"`;
+  return choices === undefined ? "files=file" : `words="${choices.join(" ")}"`;
 }
 
 /** A text inside an argument of _arguments, where brackets and colons have a meaning. */
@@ -84,13 +84,12 @@ function zsh(program: string): string {
     return `    ${quoted(`${definition.name}:${zshText(definition.summary)}`)}`;
   });
   const cases = definitions.map((definition) => {
-    const options = typedOptions(definition.flags).map(
-      ({ name: option, description, takesValue, takesFolder, choices }) => {
-        const what = `[${zshText(description)}]`;
-        if (!takesValue) return quoted(`${option}${what}`);
-        return quoted(`${option}${what}:value:${takesFolder ? "_files -/" : `(${choices.join(" ")})`}`);
-      },
-    );
+    const options = typedOptions(definition.flags).map(({ name: option, description, takesValue, path, choices }) => {
+      const what = `[${zshText(description)}]`;
+      if (!takesValue) return quoted(`${option}${what}`);
+      const values = path === null ? `(${choices.join(" ")})` : path === "folder" ? "_files -/" : "_files";
+      return quoted(`${option}${what}:value:${values}`);
+    });
     const rest = definition.choices === undefined ? "_files" : `(${definition.choices.join(" ")})`;
     const all = [...options, quoted("--help[show help]"), quoted(`*:argument:${rest}`)];
     return `    ${definition.name}) _arguments ${all.join(" \\\n      ")} ;;`;
@@ -136,8 +135,8 @@ function fish(program: string): string {
     if (definition.choices !== undefined) {
       lines.push(`complete -c ${program} ${here} -f -a ${quoted(definition.choices.join(" "))}`);
     }
-    for (const { name, description, takesValue, takesFolder, choices } of typedOptions(definition.flags)) {
-      const value = takesFolder ? " -r" : takesValue ? ` -x -a ${quoted(choices.join(" "))}` : "";
+    for (const { name, description, takesValue, path, choices } of typedOptions(definition.flags)) {
+      const value = path !== null ? " -r -F" : takesValue ? ` -x -a ${quoted(choices.join(" "))}` : "";
       lines.push(`complete -c ${program} ${here} -l ${name.slice(2)}${value} -d ${quoted(description)}`);
     }
   }

@@ -75,8 +75,8 @@ export interface TypedOption {
   readonly name: string;
   readonly description: string;
   readonly takesValue: boolean;
-  /** Its value is a folder. */
-  readonly takesFolder: boolean;
+  /** What its value is the path of; null where it is no path. */
+  readonly path: "file" | "folder" | null;
   readonly choices: readonly string[];
 }
 
@@ -86,7 +86,7 @@ export function typedOptions(flags: Flags): TypedOption[] {
     name: flagName(key),
     description,
     takesValue: placeholder !== null,
-    takesFolder: placeholder === "DIR",
+    path: placeholder === "DIR" ? "folder" : placeholder === "FILE" || placeholder === "PATH" ? "file" : null,
     choices: choices ?? [],
   }));
 }

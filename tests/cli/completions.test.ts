@@ -71,5 +71,15 @@ test.if(bash !== null)("bash completes commands, options, values and topics", as
   expect(await complete("fold", "stage", "x", "--by", "p")).toEqual(["paragraph"]);
   expect(await complete("fold", "run", "--threads", "")).toEqual([]);
   expect(await complete("fold", "run", "a ")).toEqual(["a book.txt"]);
+  expect(await complete("fold", "status", "--storage-backend", "")).toEqual(["local", "cloud", "spaces"]);
+  // Paths that a value may be, of files too.
+  for (const words of [
+    ["get", "x", "--out"],
+    ["estimate", "x", "--prices"],
+    ["store", "verify", "--repair-from"],
+  ]) {
+    expect(await complete("fold", ...words, "a ")).toEqual(["a book.txt"]);
+  }
+  expect(await complete("fold", "work", "--state-dir", "a ")).toEqual([]);
   expect(await complete("fold", "help", "env")).toEqual(["environment"]);
 });
