@@ -11,16 +11,29 @@ import { withFolder } from "../support/temporary.ts";
 const DIMENSIONS = ["--max-dims", "3"];
 const MAX_ROUNDS = 100;
 
+/** The folder of the parts of a run is there, or the run is over. */
+async function untilItWalks(child: { readonly exitCode: number | null }, work: string): Promise<void> {
+  while (!existsSync(work) && child.exitCode === null) await Bun.sleep(5);
+}
+
 /**
- * End run after run with a signal, each a little later than its start, until one comes to its end. What is a little
- * goes by the time of a whole run: on a busy machine the start alone takes longer than all of it on a free one.
+ * End run after run with a signal, the first as soon as it walks and the others each a little later than its start, until
+ * one comes to its end. What is a little goes by the time of a whole run: on a busy machine the start alone takes longer
+ * than all of it on a free one.
  */
-async function endAgainAndAgain(signal: "SIGKILL" | "SIGINT" | "SIGTERM", args: readonly string[], whole_ms: number) {
+async function endAgainAndAgain(
+  signal: "SIGKILL" | "SIGINT" | "SIGTERM",
+  args: readonly string[],
+  work: string,
+  whole_ms: number,
+) {
   let interrupted = 0;
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const { child, ended } = start(["run", ...args]);
     const patience_ms = whole_ms * (0.1 + ((round * 7) % 20) / 100 + round * 0.03);
-    const timer = setTimeout(() => child.kill(signal), patience_ms);
+    const isFirst = round === 0;
+    const timer = isFirst ? undefined : setTimeout(() => child.kill(signal), patience_ms);
+    if (isFirst) await untilItWalks(child, work).then(() => child.kill(signal));
     const { exit, stderr } = await ended;
     clearTimeout(timer);
     if (exit === 0) return interrupted;
@@ -43,7 +56,8 @@ describe("a run that is stopped", () => {
         const whole_ms = performance.now() - start_ms;
         const out = join(folder, "out");
         const args = [text, ...DIMENSIONS, "--out", out, "--threads", "2"];
-        const interrupted = await endAgainAndAgain(signal, args, whole_ms);
+        const work = join(out, "log.max-dims-3.tar.zst.work");
+        const interrupted = await endAgainAndAgain(signal, args, work, whole_ms);
         expect(interrupted).toBeGreaterThan(0);
         const again = await report(["run", text, ...DIMENSIONS, "--out", out]);
         expect(again.tar_sha256).toBe(whole.tar_sha256);
@@ -66,7 +80,7 @@ describe("a run that is stopped", () => {
       const args = ["merge", ...names, "--name", "both", "--out", folder, ...state];
       const { child, ended } = start(args, { env: { TMPDIR: temporary } });
       const work = join(folder, "both.max-dims-3.tar.zst.work");
-      while (!existsSync(work) && child.exitCode === null) await Bun.sleep(5);
+      await untilItWalks(child, work);
       child.kill("SIGKILL");
       expect((await ended).exit).toBe(137);
       expect(readdirSync(temporary)).toEqual([]);
@@ -82,7 +96,7 @@ describe("a run that is stopped", () => {
         writeFileSync(text, halfOfSample);
         const { child, ended } = start(["run", text, ...DIMENSIONS, "--out", folder]);
         const work = join(folder, "log.max-dims-3.tar.zst.work");
-        while (!existsSync(work) && child.exitCode === null) await Bun.sleep(5);
+        await untilItWalks(child, work);
         child.kill(signal);
         const { exit, stderr } = await ended;
         expect(exit).toBe(130);
@@ -99,7 +113,7 @@ describe("a run that is stopped", () => {
       writeFileSync(text, halfOfSample);
       const child = Bun.spawn(["nohup", binary, "run", text, ...DIMENSIONS, "--out", folder], { stderr: "ignore" });
       const work = join(folder, "log.max-dims-3.tar.zst.work");
-      while (!existsSync(work) && child.exitCode === null) await Bun.sleep(5);
+      await untilItWalks(child, work);
       child.kill("SIGHUP");
       expect(await child.exited).toBe(0);
     });
