@@ -12,8 +12,19 @@ import type { Wedges } from "./wedges.ts";
 const VISITS = 0;
 const COLLECTS = 1;
 
+/** Words of slices that are kept for later, at most: 32 MB. A box may have any number of slices along a new axis. */
+const MOST_KEPT_WORDS = 1 << 23;
+
 /** Called now and then during a long walk; may throw to end it. */
 export type Poll = () => void;
+
+/** What a walk over boxes may be told besides its text. */
+export interface BoxWalkOptions {
+  /** For a walk that is sampled: of the boxes with a new axis one is followed in the name of all. */
+  readonly random?: (() => number) | null;
+  /** Words of slices that are kept for later, at most. */
+  readonly mostKeptWords?: number | undefined;
+}
 
 /**
  * Grows boxes of any dims, slice by slice: the general part of the walk, for whatever has more than two rows.
@@ -28,11 +39,16 @@ export class BoxWalk {
   /** Slices along a new axis that are still to be walked, word by word, on a stack. */
   private slices: Int32Array = new Int32Array(1024);
   private slicesEnd = 0;
+  /** How many slices of the last axis there was no room for, and one of them by chance, of a walk that is sampled. */
+  private unkept = 0;
+  private drawn: Int32Array = new Int32Array(0);
   /** The slices of the box on top and of its siblings there, which start the slices of the next axis. */
   private seedFrom = 0;
   private seedTo = 0;
   private seedCells = 0;
   private steps = 0;
+  private readonly random: (() => number) | null;
+  private readonly mostKeptWords: number;
 
   constructor(
     index: PhraseIndex,
@@ -40,8 +56,10 @@ export class BoxWalk {
     private readonly tally: Tally,
     private readonly writer: TreeWriter | null,
     private readonly poll: Poll,
-    private readonly random: (() => number) | null,
+    { random = null, mostKeptWords = MOST_KEPT_WORDS }: BoxWalkOptions,
   ) {
+    this.random = random;
+    this.mostKeptWords = mostKeptWords;
     this.box = new BoxStack(index);
     this.choices = new CellChoices(index, this.box);
   }
@@ -99,27 +117,26 @@ export class BoxWalk {
 
   /**
    * The children with a new axis, where these may get one more: all slices first, then each child with its
-   * descendants. A slice along the next axis has to start with the slice of a sibling, so siblings propose.
+   * descendants. A slice along the next axis has to start with the slice of a sibling, so siblings propose. Where
+   * there are too many of them to be kept, they are made again, each is walked at once, and nobody proposes.
    */
   private siblings(child: BoxShape, smallest: number): number {
-    const { box, seedFrom, seedTo, seedCells } = this;
-    const start = box.cells;
+    const { seedFrom, seedTo, seedCells } = this;
     const from = this.slicesEnd;
+    this.unkept = 0;
     this.fillNewAxis(child, smallest, COLLECTS);
     const to = this.slicesEnd;
-    const width = child.base.cells;
-    this.seedFrom = from;
-    this.seedTo = to;
-    this.seedCells = width;
+    const { unkept } = this;
     let lastAt = -1;
-    if (this.random !== null) {
-      this.sample(child, from, to, this.random);
+    if (unkept > 0 && this.random === null) {
+      this.slicesEnd = from;
+      lastAt = this.fillNewAxis(child, smallest, VISITS);
     } else {
-      for (let at = from; at < to; at += width) {
-        for (let i = 0; i < width; i++) box.put(child, start, start + i, this.slices[at + i]);
-        const placed = this.visit(child, start, true);
-        if (placed >= 0) lastAt = placed;
-      }
+      this.seedFrom = from;
+      this.seedTo = to;
+      this.seedCells = unkept > 0 ? 0 : child.base.cells;
+      if (this.random === null) lastAt = this.visitKept(child, from, to);
+      else this.sample(child, from, to, unkept, this.random);
     }
     this.slicesEnd = from;
     this.seedFrom = seedFrom;
@@ -128,17 +145,31 @@ export class BoxWalk {
     return lastAt;
   }
 
-  /** Count all the children that were collected, and walk one of them in the name of all. */
-  private sample(child: BoxShape, from: number, to: number, random: () => number): void {
+  private visitKept(child: BoxShape, from: number, to: number): number {
+    const { box } = this;
+    const start = box.cells;
+    const width = child.base.cells;
+    let lastAt = -1;
+    for (let at = from; at < to; at += width) {
+      for (let i = 0; i < width; i++) box.put(child, start, start + i, this.slices[at + i]);
+      const placed = this.visit(child, start, true);
+      if (placed >= 0) lastAt = placed;
+    }
+    return lastAt;
+  }
+
+  /** Count all the children that were collected, and those that were not kept; walk one of them in the name of all. */
+  private sample(child: BoxShape, from: number, to: number, unkept: number, random: () => number): void {
     const { tally, box } = this;
     const start = box.cells;
     const width = child.base.cells;
-    const count = (to - from) / width;
+    const kept = (to - from) / width;
+    const count = kept + unkept;
     if (count === 0) return;
-    for (let i = 1; i < count; i++) tally.addBox(child);
-    const at = from + Math.floor(random() * count) * width;
-    for (let i = 0; i < width; i++) box.put(child, start, start + i, this.slices[at + i]);
-    tally.addBox(child);
+    const chosen = Math.floor(random() * count);
+    const [words, at] = chosen < kept ? [this.slices, from + chosen * width] : [this.drawn, 0];
+    for (let i = 0; i < width; i++) box.put(child, start, start + i, words[at + i]);
+    tally.addBoxes(child, count);
     tally.scale *= count;
     box.cells = start + width;
     box.axisWords.push(box.words[start]);
@@ -150,25 +181,28 @@ export class BoxWalk {
 
   /** Fill the first slice of a new axis in all ways; no word before `smallest` may begin it. */
   private fillNewAxis(child: BoxShape, smallest: number, then: number): number {
-    const { seedTo, seedCells } = this;
+    const { seedFrom, seedTo, seedCells } = this;
     const start = this.box.cells;
+    // They propose for this axis, and for none behind it.
+    this.seedCells = 0;
     if (seedCells === 0) {
       this.choices.openAxis(start, smallest);
       return this.fill(child, start, start, then);
     }
     let lastAt = -1;
-    for (let seed = this.seedFrom; seed < seedTo; seed += seedCells) {
-      if (this.slices[seed] < smallest || !this.plant(child, start, seed)) continue;
+    for (let seed = seedFrom; seed < seedTo; seed += seedCells) {
+      if (this.slices[seed] < smallest || !this.plant(child, start, seed, seedCells)) continue;
       if (!this.choices.open(child, start, start + seedCells)) continue;
       const at = this.fill(child, start, start + seedCells, then);
       if (at >= 0) lastAt = at;
     }
+    this.seedCells = seedCells;
     return lastAt;
   }
 
-  /** Start a slice with the slice of a sibling; false when that can't be. */
-  private plant(child: BoxShape, start: number, seed: number): boolean {
-    const { slices, seedCells: width, box, choices } = this;
+  /** Start a slice with the slice of a sibling, of `width` words; false when that can't be. */
+  private plant(child: BoxShape, start: number, seed: number, width: number): boolean {
+    const { slices, box, choices } = this;
     const { words } = box;
     const { shell } = child.base.layout;
     for (let i = 0; i < width; i++) if (!choices.mayHaveCorner(slices[seed + i], words[width + i])) return false;
@@ -200,9 +234,21 @@ export class BoxWalk {
   }
 
   private collect(start: number, end: number): void {
+    if ((++this.steps & 0xffff) === 0) this.poll();
     const wanted = this.slicesEnd + end - start;
+    if (wanted > this.mostKeptWords) {
+      this.countUnkept(start, end);
+      return;
+    }
     if (wanted > this.slices.length) this.slices = widened(this.slices, wanted * 2);
     for (let cell = start; cell < end; cell++) this.slices[this.slicesEnd++] = this.box.words[cell];
+  }
+
+  /** Each of them is the one that is drawn with the same chance, without its having to be known how many there are. */
+  private countUnkept(start: number, end: number): void {
+    this.unkept++;
+    if (this.random === null || this.random() * this.unkept >= 1) return;
+    this.drawn = this.box.words.slice(start, end);
   }
 
   /** Count, write and walk a finished child; returns where its flags are, -1 when nothing of it was kept. */

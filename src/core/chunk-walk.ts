@@ -38,6 +38,8 @@ export interface ChunkWalkOptions {
   /** A chunk ends after the square with which its code grows to so many bytes. */
   readonly codeLimit: number;
   readonly poll: Poll;
+  /** See BoxWalkOptions. */
+  readonly mostKeptWords?: number | undefined;
 }
 
 /** Walks tasks chunk by chunk. One for each thread: its arrays are reused from task to task. */
@@ -55,7 +57,8 @@ export class ChunkWalk {
   ) {
     this.tally = new Tally(options.minVolume);
     this.writer = options.writes ? new TreeWriter(index) : null;
-    this.walk = new PairWalk(index, options.maxDims, this.tally, this.writer, options.poll);
+    const { maxDims, poll, mostKeptWords } = options;
+    this.walk = new PairWalk(index, maxDims, this.tally, this.writer, poll, { mostKeptWords });
   }
 
   /** Orthos of the chunk being walked so far, for progress. */

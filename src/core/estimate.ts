@@ -26,6 +26,8 @@ export interface EstimateOptions {
   readonly now: () => number;
   /** Asked between rounds: true ends the sample. The first round is always finished. */
   readonly isTimeUp: () => boolean;
+  /** See BoxWalkOptions. */
+  readonly mostKeptWords?: number | undefined;
 }
 
 /** Sections drawn in one round. */
@@ -48,7 +50,8 @@ export function estimateOrthos(index: PhraseIndex, options: EstimateOptions): Es
   if (total === 0) return { shapes: {}, orthos: 0, visited: 0, walk_ms: 0, isExact: true };
   const tally = new Tally(options.minVolume);
   const isExact = options.maxDims === 2 && total < SMALL_WEIGHT;
-  const walk = new PairWalk(index, options.maxDims, tally, null, () => {}, isExact ? null : options.random);
+  const sampled = { random: isExact ? null : options.random, mostKeptWords: options.mostKeptWords };
+  const walk = new PairWalk(index, options.maxDims, tally, null, () => {}, sampled);
   const sample = new Sample(index, walk, tally, options.now);
   if (isExact) {
     for (let i = 0; i < weights.length; i++) if (weights[i] > 0) sample.take(index.vocabulary + i, 0, 1, 1);

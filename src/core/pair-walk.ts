@@ -1,4 +1,4 @@
-import { BoxWalk, type Poll } from "./box-walk.ts";
+import { BoxWalk, type BoxWalkOptions, type Poll } from "./box-walk.ts";
 import { Columns } from "./columns.ts";
 import { type PairLevel, PairStack } from "./pair-stack.ts";
 import { NO_FOLLOWER, type PhraseIndex, signatureIn } from "./phrase-index.ts";
@@ -39,18 +39,17 @@ export class PairWalk {
   private stride = 1;
   private offset = 0;
 
-  /** @param random for a walk that is sampled: of the boxes with a new axis one is followed in the name of all */
   constructor(
     private readonly index: PhraseIndex,
     private readonly maxDims: number,
     private readonly tally: Tally,
     private readonly writer: TreeWriter | null,
     private readonly poll: Poll,
-    random: (() => number) | null = null,
+    options: BoxWalkOptions = {},
   ) {
     this.wedges = new Wedges(index);
     this.columns = new Columns(index);
-    this.boxes = new BoxWalk(index, maxDims, tally, writer, poll, random);
+    this.boxes = new BoxWalk(index, maxDims, tally, writer, poll, options);
     this.threeRows = new ThreeRows(index, maxDims, this.columns, this.pairs, this.boxes, tally, writer);
   }
 

@@ -56,9 +56,11 @@ function product(numbers: readonly number[]): number {
 }
 
 test.each(boxes.map((dims) => [dims.join("x"), dims] as const))("%s has its sub-boxes, each once", (shape, dims) => {
-  const found = walkText(textOfBox(dims), { maxDims: Number.POSITIVE_INFINITY, minVolume: 1, codeLimit: 500 });
+  const settings = { maxDims: Number.POSITIVE_INFINITY, minVolume: 1, codeLimit: 500 };
+  const found = walkText(textOfBox(dims), settings);
   expect(found.shapes).toEqual(subBoxes(dims));
   expect(new Set(found.lines).size).toBe(found.orthos);
   expect(found.lines.length).toBe(found.orthos);
   expect(found.optimal?.split("\t")[0]).toBe(shape.split("x").sort(byNumber).join("x"));
+  expect(walkText(textOfBox(dims), { ...settings, mostKeptWords: 0 }).lines).toEqual([...found.lines]);
 });

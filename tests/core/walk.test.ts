@@ -36,6 +36,24 @@ test.each(Object.entries(texts))("counting alone comes to the same: %s", (_, tex
   fc.assert(property, { numRuns: 300 });
 });
 
+// A box may have more slices along a new axis than there is memory for.
+test.each(Object.entries(texts))("however few slices are kept, the code is the same to the byte: %s", (_, text) => {
+  const property = fc.property(
+    text,
+    settingsArbitrary,
+    fc.integer({ min: 0, max: 40 }),
+    (source, how, mostKeptWords) => {
+      const settings = { ...how, maxDims: Number.POSITIVE_INFINITY };
+      const [all, few] = [walkText(source, settings), walkText(source, { ...settings, mostKeptWords })];
+      expect(few.chunks).toEqual([...all.chunks]);
+      expect({ ...few, text: null }).toEqual({ ...all, text: null });
+      const counted = walkText(source, { ...settings, mostKeptWords, codeLimit: null });
+      expect([counted.shapes, counted.optimal]).toEqual([all.shapes, all.optimal]);
+    },
+  );
+  fc.assert(property, { numRuns: 300 });
+});
+
 test("small chunks are many, and together they are the large one", () => {
   const whole = walkText(halfOfSample, { maxDims: 3, minVolume: 2, codeLimit: 1 << 30 });
   const cut = walkText(halfOfSample, { maxDims: 3, minVolume: 2, codeLimit: 100 });

@@ -14,6 +14,8 @@ export interface WalkSettings {
   readonly minVolume: number;
   /** Bytes of tree code after which a chunk ends; null to write none. */
   readonly codeLimit: number | null;
+  /** Words of slices that are kept for later, at most; left out: as many as by default. */
+  readonly mostKeptWords?: number;
 }
 
 /** All that a walk found. */
@@ -45,6 +47,7 @@ export function walkTasks(corpus: Corpus, index: PhraseIndex, settings: WalkSett
     words: corpus.words,
     codeLimit: settings.codeLimit ?? Number.POSITIVE_INFINITY,
     poll: () => {},
+    mostKeptWords: settings.mostKeptWords,
   });
   const shapes: ShapeCounts = {};
   const chunks: Chunk[] = [];
