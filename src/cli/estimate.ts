@@ -40,6 +40,10 @@ const USUAL_HOURS = 1;
 /** Bytes that a word takes in a text, with what stands around it; for a text whose size is not known. */
 const BYTES_PER_WORD = 6;
 
+/** A round of the sample takes about such a part of the time for all of it, and in no case so many times that time. */
+const ROUNDS = 8;
+const PATIENCE = 20;
+
 /** `fold estimate PATH...`: what a fold would find, how long it would take, how big its archive would be. */
 export async function execute({ parameters, flags }: CommandArguments<EstimateFlags>, io: CommandIo): Promise<number> {
   const prices = pricesFor(flags);
@@ -53,16 +57,20 @@ async function estimate(place: TextPlace, prices: PriceTable | null, flags: Esti
   const { corpus, source } = await readText(place);
   const index = PhraseIndex.build(corpus);
   const prepared = performance.now();
+  const sample_ms = flags.seconds * 1000;
   const estimated = estimateOrthos(index, {
     maxDims: flags.maxDims ?? Infinity,
     minVolume: flags.minVolume,
     random: Math.random,
     now: () => performance.now(),
-    isTimeUp: () => performance.now() - started > flags.seconds * 1000,
+    isTimeUp: () => performance.now() - started > sample_ms,
+    round_ms: sample_ms / ROUNDS,
+    poll: () => {
+      if (performance.now() - prepared > sample_ms * PATIENCE) throw tooMany(source.name, flags);
+    },
   });
-  const rate = estimated.visited / Math.max(1, estimated.walk_ms);
+  const { walk_ms } = estimated;
   const threads = navigator.hardwareConcurrency;
-  const walk_ms = estimated.orthos / Math.max(1, rate * threads);
   const report: EstimateReport = {
     text: source.name,
     max_dims: flags.maxDims,
@@ -70,7 +78,7 @@ async function estimate(place: TextPlace, prices: PriceTable | null, flags: Esti
     orthos: Math.round(estimated.orthos),
     shapes: roundCounts(estimated),
     is_exact: estimated.isExact,
-    elapsed_ms: Math.round(prepared - started + walk_ms),
+    elapsed_ms: Math.round(prepared - started + walk_ms / threads),
     archive_bytes: Math.round(archiveBytes(estimated, corpus)),
     threads,
     fleet: null,
@@ -78,12 +86,18 @@ async function estimate(place: TextPlace, prices: PriceTable | null, flags: Esti
   const work: FleetWork = {
     text_bytes: place.path === null ? source.tokens * BYTES_PER_WORD : statSync(place.path).size,
     prepare_ms: prepared - started,
-    walk_ms: walk_ms * threads,
+    walk_ms,
     archive_bytes: report.archive_bytes,
   };
   const whole = prices === null ? report : { ...report, fleet: fleetFor(work, prices, flags) };
   if (flags.json) output.json(whole);
   else for (const line of lines(whole, place, io)) output.line(line);
+}
+
+/** A single box may have more above it than can be counted in any time. */
+function tooMany(name: string, { seconds }: EstimateFlags): FoldError {
+  const message = `${name} holds more orthos than can be sampled in ${seconds * PATIENCE} s`;
+  return new FoldError("failed", message, "give a smaller --max-dims, or more --seconds");
 }
 
 function fleetFor(work: FleetWork, prices: PriceTable, { hours }: EstimateFlags): EstimateReport["fleet"] {

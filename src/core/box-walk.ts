@@ -18,10 +18,23 @@ const MOST_KEPT_WORDS = 1 << 23;
 /** Called now and then during a long walk; may throw to end it. */
 export type Poll = () => void;
 
+/** How a walk is sampled. */
+export interface Sampling {
+  /** A random number from 0 up to 1: of boxes with a new axis one is followed in the name of all. */
+  readonly random: () => number;
+  /** Milliseconds since any moment. */
+  readonly now: () => number;
+  /** The part of the boxes of two dimensions that are grown into more, in the name of all. */
+  share: number;
+  /** What that has taken, and how many orthos were looked at. */
+  deep_ms: number;
+  deepVisited: number;
+}
+
 /** What a walk over boxes may be told besides its text. */
 export interface BoxWalkOptions {
-  /** For a walk that is sampled: of the boxes with a new axis one is followed in the name of all. */
-  readonly random?: (() => number) | null;
+  /** null for a walk to everything. */
+  readonly sampling?: Sampling | null;
   /** Words of slices that are kept for later, at most. */
   readonly mostKeptWords?: number | undefined;
 }
@@ -47,7 +60,7 @@ export class BoxWalk {
   private seedTo = 0;
   private seedCells = 0;
   private steps = 0;
-  private readonly random: (() => number) | null;
+  private readonly sampling: Sampling | null;
   private readonly mostKeptWords: number;
 
   constructor(
@@ -56,9 +69,9 @@ export class BoxWalk {
     private readonly tally: Tally,
     private readonly writer: TreeWriter | null,
     private readonly poll: Poll,
-    { random = null, mostKeptWords = MOST_KEPT_WORDS }: BoxWalkOptions,
+    { sampling = null, mostKeptWords = MOST_KEPT_WORDS }: BoxWalkOptions,
   ) {
-    this.random = random;
+    this.sampling = sampling;
     this.mostKeptWords = mostKeptWords;
     this.box = new BoxStack(index);
     this.choices = new CellChoices(index, this.box);
@@ -88,7 +101,23 @@ export class BoxWalk {
 
   /** Walk only the descendants with one axis more; true when any was written. */
   deepen(shape: BoxShape): boolean {
-    return shape.axes < this.maxDims && this.children(shape, shape.deeper);
+    if (shape.axes >= this.maxDims) return false;
+    if (this.sampling === null || shape.axes > 2) return this.children(shape, shape.deeper);
+    this.deepenSome(shape, this.sampling);
+    return false;
+  }
+
+  /** Some boxes of two dimensions stand for all: one alone may have more above it than there is time for. */
+  private deepenSome(shape: BoxShape, sampling: Sampling): void {
+    if (sampling.random() >= sampling.share) return;
+    const { tally } = this;
+    const { scale, visited } = tally;
+    const started = sampling.now();
+    tally.scale = scale / sampling.share;
+    this.children(shape, shape.deeper);
+    tally.scale = scale;
+    sampling.deep_ms += sampling.now() - started;
+    sampling.deepVisited += tally.visited - visited;
   }
 
   /** True when the box stays in order with one slice more. */
@@ -128,15 +157,15 @@ export class BoxWalk {
     const to = this.slicesEnd;
     const { unkept } = this;
     let lastAt = -1;
-    if (unkept > 0 && this.random === null) {
+    if (unkept > 0 && this.sampling === null) {
       this.slicesEnd = from;
       lastAt = this.fillNewAxis(child, smallest, VISITS);
     } else {
       this.seedFrom = from;
       this.seedTo = to;
       this.seedCells = unkept > 0 ? 0 : child.base.cells;
-      if (this.random === null) lastAt = this.visitKept(child, from, to);
-      else this.sample(child, from, to, unkept, this.random);
+      if (this.sampling === null) lastAt = this.visitKept(child, from, to);
+      else this.sample(child, from, to, unkept, this.sampling);
     }
     this.slicesEnd = from;
     this.seedFrom = seedFrom;
@@ -159,7 +188,7 @@ export class BoxWalk {
   }
 
   /** Count all the children that were collected, and those that were not kept; walk one of them in the name of all. */
-  private sample(child: BoxShape, from: number, to: number, unkept: number, random: () => number): void {
+  private sample(child: BoxShape, from: number, to: number, unkept: number, { random }: Sampling): void {
     const { tally, box } = this;
     const start = box.cells;
     const width = child.base.cells;
@@ -247,7 +276,7 @@ export class BoxWalk {
   /** Each of them is the one that is drawn with the same chance, without its having to be known how many there are. */
   private countUnkept(start: number, end: number): void {
     this.unkept++;
-    if (this.random === null || this.random() * this.unkept >= 1) return;
+    if (this.sampling === null || this.sampling.random() * this.unkept >= 1) return;
     this.drawn = this.box.words.slice(start, end);
   }
 

@@ -1,3 +1,4 @@
+import type { Poll, Sampling } from "./box-walk.ts";
 import { PairWalk } from "./pair-walk.ts";
 import type { PhraseIndex } from "./phrase-index.ts";
 import { sectionWeights } from "./section-weights.ts";
@@ -9,9 +10,7 @@ export interface Estimate {
   /** Expected counts by shape; not whole numbers, unless `isExact`. */
   readonly shapes: ShapeCounts;
   readonly orthos: number;
-  /** Orthos that the sample looked at. */
-  readonly visited: number;
-  /** What the walk to those took, without what every sample takes beside it. */
+  /** What the walk to all of them takes on one thread. */
   readonly walk_ms: number;
   /** The text was small enough to be walked as a whole. */
   readonly isExact: boolean;
@@ -26,6 +25,10 @@ export interface EstimateOptions {
   readonly now: () => number;
   /** Asked between rounds: true ends the sample. The first round is always finished. */
   readonly isTimeUp: () => boolean;
+  /** About how long a round should take, in ms, where there is more to sample. */
+  readonly round_ms: number;
+  /** Called now and then; may throw to end it. */
+  readonly poll: Poll;
   /** See BoxWalkOptions. */
   readonly mostKeptWords?: number | undefined;
 }
@@ -34,35 +37,55 @@ export interface EstimateOptions {
 const DRAWS = 64;
 /** In a section of more weight only some squares are walked, about so much work's worth. */
 const WEIGHT_OF_A_DRAW = 2000;
+/** The part of the boxes of two dimensions that are first tried to be grown into more, and by how much it grows. */
+const LEAST_SHARE = 1 / 65_536;
+const SHARE_GROWS = 4;
 /** Texts of less weight are walked as a whole, if they hold two dimensions only. */
 const SMALL_WEIGHT = 500_000;
 
 /**
  * Estimate the orthos of a text by sampling the walk (Knuth 1975, "Estimating the efficiency of backtrack programs").
  *
- * Sections are drawn in proportion to their estimated work, blocks of its squares at equal distances, and from boxes
- * of more than two rows one child of all is followed in the name of the others. Each count is multiplied by one over
- * the chance that it was met with, so the mean over many rounds is the truth.
+ * Sections are drawn in proportion to their estimated work, blocks of its squares at equal distances; of the boxes of two
+ * dimensions a share, drawn one by one, is grown into more; and from boxes of more one child of all is followed in the name
+ * of the others. Each count is multiplied by one over the chance that it was met with, so the mean over many rounds is the
+ * truth. How large that share can be is tried out in rounds that do not count.
+ *
+ * @throws whatever `poll` throws
  */
 export function estimateOrthos(index: PhraseIndex, options: EstimateOptions): Estimate {
   const weights = sectionWeights(index);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  if (total === 0) return { shapes: {}, orthos: 0, visited: 0, walk_ms: 0, isExact: true };
+  if (total === 0) return { shapes: {}, orthos: 0, walk_ms: 0, isExact: true };
   const tally = new Tally(options.minVolume);
   const isExact = options.maxDims === 2 && total < SMALL_WEIGHT;
-  const sampled = { random: isExact ? null : options.random, mostKeptWords: options.mostKeptWords };
-  const walk = new PairWalk(index, options.maxDims, tally, null, () => {}, sampled);
-  const sample = new Sample(index, walk, tally, options.now);
+  const { random, now, poll, mostKeptWords } = options;
+  const sampling: Sampling = { random, now, share: 1, deep_ms: 0, deepVisited: 0 };
+  const how = { sampling: isExact ? null : sampling, mostKeptWords };
+  const walk = new PairWalk(index, options.maxDims, tally, null, poll, how);
+  const sample = new Sample(index, walk, tally, sampling);
   if (isExact) {
     for (let i = 0; i < weights.length; i++) if (weights[i] > 0) sample.take(index.vocabulary + i, 0, 1, 1);
     return sample.estimate(1, true);
   }
+  const oneRound = () => round(weights, total, random, sample, index.vocabulary);
+  if (options.maxDims > 2) tryShares(sampling, oneRound, options.round_ms);
+  sample.clear();
   let rounds = 0;
   do {
-    round(weights, total, options.random, sample, index.vocabulary);
+    oneRound();
     rounds++;
   } while (!options.isTimeUp());
   return sample.estimate(rounds, false);
+}
+
+/** Find the largest share with which a round does not take much longer than it should. */
+function tryShares(sampling: Sampling, oneRound: () => void, round_ms: number): void {
+  for (sampling.share = LEAST_SHARE; sampling.share < 1; sampling.share *= SHARE_GROWS) {
+    const started = sampling.now();
+    oneRound();
+    if (sampling.now() - started > round_ms / SHARE_GROWS) return;
+  }
 }
 
 /** Draw sections at equal distances along the sum of all weights, starting anywhere. */
@@ -84,37 +107,52 @@ function round(weights: Float64Array, total: number, random: () => number, sampl
 
 /** Sums up what was drawn. */
 class Sample {
-  private readonly sums: ShapeCounts = {};
-  private visited = 0;
-  private walk_ms = 0;
+  private sums: ShapeCounts = {};
+  /** What all of two dimensions takes. */
+  private flat_ms = 0;
   private origin = -1;
 
   constructor(
     private readonly index: PhraseIndex,
     private readonly walk: PairWalk,
     private readonly tally: Tally,
-    private readonly now: () => number,
+    private readonly sampling: Sampling,
   ) {}
+
+  /** Forget what was drawn. */
+  clear(): void {
+    this.sums = {};
+    this.flat_ms = 0;
+    this.sampling.deep_ms = 0;
+    this.sampling.deepVisited = 0;
+  }
 
   /** Walk every `stride`th block of a section from block `offset` on, and count what is there `factor` times. */
   take(node: number, offset: number, stride: number, factor: number): void {
+    const { sampling, walk, tally } = this;
     const origin = this.index.tokens[this.index.place[node]];
-    if (origin !== this.origin) this.walk.begin(origin);
+    if (origin !== this.origin) walk.begin(origin);
     this.origin = origin;
-    this.tally.reset();
-    const started = this.now();
-    this.walk.sampleSection(node, offset, stride);
-    this.walk_ms += this.now() - started;
-    this.visited += this.tally.visited;
-    for (const [shape, count] of Object.entries(this.tally.shapes())) {
+    tally.reset();
+    const deep_ms = sampling.deep_ms;
+    const started = sampling.now();
+    walk.sampleSection(node, offset, stride);
+    this.flat_ms += factor * (sampling.now() - started - (sampling.deep_ms - deep_ms));
+    for (const [shape, count] of Object.entries(tally.shapes())) {
       this.sums[shape] = (this.sums[shape] ?? 0) + count * factor;
     }
   }
 
   estimate(rounds: number, isExact: boolean): Estimate {
     const shapes: ShapeCounts = {};
-    for (const [shape, sum] of Object.entries(this.sums)) shapes[shape] = sum / rounds;
-    const orthos = Object.values(shapes).reduce((total, count) => total + count, 0);
-    return { shapes: sortShapes(shapes), orthos, visited: this.visited, walk_ms: this.walk_ms, isExact };
+    let [orthos, deep] = [0, 0];
+    for (const [shape, sum] of Object.entries(this.sums)) {
+      shapes[shape] = sum / rounds;
+      orthos += shapes[shape];
+      if (shape.split("x").length > 2) deep += shapes[shape];
+    }
+    const { deep_ms, deepVisited } = this.sampling;
+    const walk_ms = this.flat_ms / rounds + (deep * deep_ms) / Math.max(1, deepVisited);
+    return { shapes: sortShapes(shapes), orthos, walk_ms, isExact };
   }
 }
