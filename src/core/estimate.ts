@@ -40,6 +40,8 @@ const WEIGHT_OF_A_DRAW = 2000;
 /** The part of the boxes of two dimensions that are first tried to be grown into more, and by how much it grows. */
 const LEAST_SHARE = 1 / 65_536;
 const SHARE_GROWS = 4;
+/** A share is too large when so many rounds in a row have been slow. */
+const MOST_TRIES = 2;
 /** Texts of less weight are walked as a whole, if they hold two dimensions only. */
 const SMALL_WEIGHT = 500_000;
 
@@ -82,10 +84,16 @@ export function estimateOrthos(index: PhraseIndex, options: EstimateOptions): Es
 /** Find the largest share with which a round does not take much longer than it should. */
 function tryShares(sampling: Sampling, oneRound: () => void, round_ms: number): void {
   for (sampling.share = LEAST_SHARE; sampling.share < 1; sampling.share *= SHARE_GROWS) {
-    const started = sampling.now();
-    oneRound();
-    if (sampling.now() - started > round_ms / SHARE_GROWS) return;
+    let tries = 0;
+    // A round may be slow for another reason, as the first of all is.
+    while (isSlow(sampling, oneRound, round_ms)) if (++tries === MOST_TRIES) return;
   }
+}
+
+function isSlow({ now }: Sampling, oneRound: () => void, limit_ms: number): boolean {
+  const started = now();
+  oneRound();
+  return now() - started > limit_ms;
 }
 
 /** Draw sections at equal distances along the sum of all weights, starting anywhere. */

@@ -25,7 +25,7 @@ function estimateOf(text: string, maxDims: number, rounds: number, options: Opti
     random: randomNumbers(1),
     now: () => (isSlow ? ticks++ : 0),
     isTimeUp: () => --left <= 0,
-    round_ms: 4_000,
+    round_ms: 1_000,
     poll: () => {},
     mostKeptWords,
   });
