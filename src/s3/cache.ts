@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { copyFile, link, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { makePrivateFolder } from "../disk.ts";
+import { isTemporary, makePrivateFolder } from "../disk.ts";
 import { FoldError } from "../errors.ts";
 
 /** A copy that somebody was making so long ago will not be finished. */
@@ -128,7 +128,7 @@ export class Cache {
       const info = await stat(path).catch(() => null);
       if (info === null) continue;
       if (/^[0-9a-f]{64}$/.test(name)) files.push({ path, size_bytes: info.size, used_ms: info.mtimeMs });
-      else if (name.endsWith(".tmp") && info.mtimeMs < Date.now() - ABANDONED_MS) {
+      else if (isTemporary(name) && info.mtimeMs < Date.now() - ABANDONED_MS) {
         await rm(path, { force: true }).catch(() => {});
       }
     }

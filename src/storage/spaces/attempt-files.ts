@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { namesIn } from "../../disk.ts";
+import { isTemporary, namesIn } from "../../disk.ts";
 import { fromSystemError } from "../../errors.ts";
 import { checkChunkName } from "../chunk-name.ts";
 
@@ -41,7 +41,7 @@ export async function readChunk(folder: string, name: string): Promise<Uint8Arra
 /** See Storage.listChunks. */
 export function listChunks(folder: string): string[] {
   return namesIn(chunksPath(folder))
-    .filter((name) => !name.endsWith(".tmp"))
+    .filter((name) => !isTemporary(name))
     .sort();
 }
 
