@@ -15,9 +15,10 @@ const ROOM = 2 ** 18;
  */
 export class SharedFollowers {
   /** The words found last, ascending, start at `words[from]`; valid until the next `find`. */
-  words: Int32Array = new Int32Array(ROOM);
+  words: Int32Array = new Int32Array(0);
   from = 0;
-  private readonly records = new Int32Array(SLOTS * RECORD);
+  /** Made when somebody asks: short texts have few boxes, and memory of this size takes as long as they do. */
+  private records: Int32Array = new Int32Array(0);
   private kept: Int32Array = new Int32Array(64);
   private size = 0;
 
@@ -25,6 +26,7 @@ export class SharedFollowers {
 
   /** Find the words that follow both; returns how many they are. */
   find(u: number, v: number): number {
+    if (this.records.length === 0) this.begin();
     const { records } = this;
     const low = u < v ? u : v;
     const high = u < v ? v : u;
@@ -33,6 +35,11 @@ export class SharedFollowers {
     if (records[record] !== low + 1 || records[record + 1] !== high + 1) this.remember(record, low, high);
     this.from = records[record + 2];
     return records[record + 3];
+  }
+
+  private begin(): void {
+    this.words = new Int32Array(ROOM);
+    this.records = new Int32Array(SLOTS * RECORD);
   }
 
   private remember(record: number, low: number, high: number): void {

@@ -1,5 +1,7 @@
 import type { PhraseIndex } from "./phrase-index.ts";
 
+const FEW = 24;
+
 /**
  * The wedges of one origin word a: all paths a -> b -> d, gathered by d.
  *
@@ -59,26 +61,39 @@ export class Wedges {
   /** Give every end with more than one path its place, and leave in `count` where to fill each in. */
   private layOut(touched: number): void {
     const { ends, count, from } = this;
-    ends.subarray(0, touched).sort();
-    const sizes: number[] = [];
+    let size = 0;
     for (let i = 0; i < touched; i++) {
       const end = ends[i];
-      if (count[end] > 1) {
-        this.numberOf[end] = sizes.length;
-        ends[sizes.length] = end;
-        sizes.push(count[end]);
-      }
-      count[end] = 0;
+      // Most are reached by one path: they need no place, and sorting them took longer than all else here.
+      if (count[end] > 1) ends[size++] = end;
+      else count[end] = 0;
     }
-    this.endCount = sizes.length;
-    for (let i = 0; i < sizes.length; i++) {
-      count[i] = from[i];
-      from[i + 1] = from[i] + sizes[i];
+    sortFirst(ends, size);
+    this.endCount = size;
+    for (let i = 0; i < size; i++) {
+      this.numberOf[ends[i]] = i;
+      from[i + 1] = from[i] + count[ends[i]];
     }
-    const total = from[sizes.length];
+    for (let i = 0; i < size; i++) count[ends[i]] = 0;
+    for (let i = 0; i < size; i++) count[i] = from[i];
+    const total = from[size];
     if (total > this.middle.length) {
       this.middle = new Int32Array(total * 2);
       this.bigram = new Int32Array(total * 2);
     }
+  }
+}
+
+/** Sort the first `size` values; a few are sorted in place sooner than the library is called. */
+function sortFirst(values: Int32Array, size: number): void {
+  if (size > FEW) {
+    values.subarray(0, size).sort();
+    return;
+  }
+  for (let i = 1; i < size; i++) {
+    const value = values[i];
+    let at = i;
+    for (; at > 0 && values[at - 1] > value; at--) values[at] = values[at - 1];
+    values[at] = value;
   }
 }
