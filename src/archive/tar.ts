@@ -9,8 +9,8 @@ export const BLOCK = 512;
  * @param path at most 100 ASCII characters; fold's own member names are all short
  */
 export function tarHeader(path: string, size: number): Uint8Array {
-  const block = new Uint8Array(BLOCK);
-  const put = (at: number, text: string) => block.set(new TextEncoder().encode(text), at);
+  const block = Buffer.alloc(BLOCK);
+  const put = (at: number, text: string) => block.write(text, at, "latin1");
   put(0, path);
   put(100, "0000644\0");
   put(108, "0000000\0");
@@ -20,7 +20,8 @@ export function tarHeader(path: string, size: number): Uint8Array {
   put(148, "        ");
   put(156, "0");
   put(257, "ustar\x0000");
-  const checksum = block.reduce((sum, byte) => sum + byte, 0);
+  let checksum = 0;
+  for (const byte of block) checksum += byte;
   put(148, `${checksum.toString(8).padStart(6, "0")}\0 `);
   return block;
 }

@@ -28,6 +28,9 @@ import { MAX_MEMBER_BYTES } from "./source.ts";
 import { BLOCK, tarHeader, tarPadding } from "./tar.ts";
 import { compressFrame } from "./zstd.ts";
 
+/** Small pieces are written together: a short text's archive in one go, where each would take as long as its piece. */
+const PIECES_BYTES = 1 << 16;
+
 /** What an archive is called and made of. */
 export interface ArchiveIdentity {
   readonly name: string;
@@ -78,6 +81,9 @@ export class ArchiveWriter {
   private isFinished = false;
   private readonly tarHash = new Bun.CryptoHasher("sha256");
   private readonly frames: FrameSize[] = [];
+  /** What is not written yet. */
+  private pieces: Uint8Array[] = [];
+  private piecesBytes = 0;
   /** Zero bytes that belong behind the last member. */
   private padding = 0;
   private readonly chunks: ChunkEntry[] = [];
@@ -136,6 +142,7 @@ export class ArchiveWriter {
     const tarSha256 = this.tarHash.digest("hex");
     const tail = encodeTail(this.frames, tarSha256);
     this.write(tail);
+    this.flush();
     try {
       if (this.durability === "file") fsyncSync(this.file);
       closeSync(this.file);
@@ -202,8 +209,16 @@ export class ArchiveWriter {
   }
 
   private write(bytes: Uint8Array): void {
+    this.pieces.push(bytes);
+    this.piecesBytes += bytes.length;
+    if (this.piecesBytes >= PIECES_BYTES) this.flush();
+  }
+
+  private flush(): void {
     try {
-      writeAll(this.file, bytes);
+      writeAll(this.file, this.pieces.length === 1 ? this.pieces[0] : Buffer.concat(this.pieces));
+      this.pieces = [];
+      this.piecesBytes = 0;
     } catch (error) {
       throw this.toldError(error);
     }
