@@ -28,7 +28,7 @@ export interface WorkerFacts {
 /** The live view of one worker: fed with events, asked for the lines of a frame. */
 export class WorkView {
   private attempt: Attempt | null = null;
-  /** Jobs of this worker: the one that is run, and one that is being handed over. */
+  /** Jobs of this worker: the one that is run, and those that are being handed over. */
   private readonly own = new Set<string>();
   private threads = 0;
   private started_ms = 0;

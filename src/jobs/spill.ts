@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Chunk, decodeChunk } from "../archive/chunk.ts";
 import { decompressFrame } from "../archive/zstd.ts";
@@ -118,7 +118,7 @@ function readKey(keyFile: string): string | null {
 
 /** True when a run for this archive has left parts to go on from. */
 export function hasWork(archive: string): boolean {
-  return readKey(join(workFolder(archive), KEY_FILE)) !== null;
+  return existsSync(join(workFolder(archive), KEY_FILE));
 }
 
 /** Where the finished parts of an archive wait until it is whole. */

@@ -52,6 +52,9 @@ const LOOKS_PER_GRACE = 10;
 const PATIENCE_PER_GRACE = 4;
 /** Whoever was stopped for such a part of the grace period may be the first of many to go on. */
 const STOPS_PER_GRACE = 4;
+/** Archives below this are handed over several at a time: what they take is little, and nearly all their time is waiting. */
+const SMALL_ARCHIVE_BYTES = 1e6;
+const MOST_HANDED_OVER = 8;
 /** Memory that handing over takes beside a fold, at most (scripts/bench/store.ts). */
 const HAND_OVER_BYTES = 150e6;
 /** A worker that does not stay gives up when the storage is away for so long. */
@@ -85,7 +88,7 @@ interface Running {
 class WorkLoop {
   private readonly threads = new WalkThreads();
   private readonly heart: Heart;
-  /** The attempt that is run, and one that is handed over. */
+  /** The attempt that is run, and those that are handed over. */
   private readonly underWay = new Map<Attempt, Running>();
   private readonly handOver = new HandOver(() => this.stopAll());
   /** When to look for the jobs of lost workers again. */
@@ -228,7 +231,7 @@ class WorkLoop {
     const timer = setInterval(note, NOTE_EVERY_MS);
     try {
       const archive = await this.runAttempt(running);
-      await this.handOver.done();
+      await this.handOver.room(archive.bytes < SMALL_ARCHIVE_BYTES ? MOST_HANDED_OVER : 1);
       this.endAfterFailure();
       this.handOver.begin(() => this.finish(running, archive));
     } catch (error) {

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ArchiveWriter } from "../../src/archive/writer.ts";
 import { FoldError, type FoldErrorCode } from "../../src/errors.ts";
 import { HandOver } from "../../src/jobs/hand-over.ts";
 import { work } from "../../src/jobs/worker.ts";
@@ -14,6 +15,7 @@ import { kindsOf, type TestWorker, workerOn } from "./workers.ts";
 
 const tale = "the old man sat. the young man ran. old men sat.";
 const { writeArchive } = LocalStorage.prototype;
+const { finish } = ArchiveWriter.prototype;
 const spies: { mockRestore(): void }[] = [];
 let place: LocalPlace;
 
@@ -43,6 +45,10 @@ async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await Bun.sleep(1);
 }
 
+function hasWalked({ events }: TestWorker, name: string): boolean {
+  return events.some((event) => event.kind === "walking" && event.attempt.name === name);
+}
+
 /** What was told of the jobs of these names, in order. */
 function toldOf({ events }: TestWorker, ...names: string[]): string[] {
   return events.flatMap((event) => {
@@ -51,23 +57,56 @@ function toldOf({ events }: TestWorker, ...names: string[]): string[] {
   });
 }
 
-test("the next job is claimed and walked meanwhile, and handed over when the one before is done", async () => {
+test("the next jobs are claimed, walked and handed over meanwhile", async () => {
   const worker = workerOn(place);
-  const isWalked = (name: string) =>
-    worker.events.some((event) => event.kind === "walking" && event.attempt.name === name);
-  const handedOver: string[] = [];
   beforeWriting(async (name) => {
-    // For ever, if it were not walked before this ends.
-    if (name === "a") await until(() => isWalked("b"));
-    handedOver.push(name);
+    // For ever, if the others were not done before this ends.
+    if (name === "a") await until(() => toldOf(worker, "b", "c").includes("done c"));
   });
   expect(await work(worker.request)).toMatchObject({ done: 3, failed: 0, lost: 0 });
-  expect(toldOf(worker, "a", "b")).toEqual(["claimed a", "claimed b", "done a", "done b"]);
+  expect(toldOf(worker, "a", "b", "c")).toEqual([
+    ...["claimed a", "claimed b", "claimed c"],
+    ...["done b", "done c", "done a"],
+  ]);
+});
+
+test("a large archive is handed over when the others are done", async () => {
+  // A small text with a large archive takes long to fold; that its file is large is told by its size alone.
+  const runs = spyOn(ArchiveWriter.prototype, "finish").mockImplementation(function (this: ArchiveWriter) {
+    return { ...finish.call(this), bytes: 2e6 };
+  });
+  spies.push(runs);
+  const worker = workerOn(place);
+  const handedOver: string[] = [];
+  beforeWriting(async (name) => {
+    // Long enough for b to be handed over as well, were it to be.
+    if (name === "a") await until(() => hasWalked(worker, "b")).then(() => Bun.sleep(100));
+    handedOver.push(name);
+    throw new FoldError("empty", "enough was seen", "");
+  });
+  expect(await work(worker.request)).toMatchObject({ done: 0, failed: 3 });
   expect(handedOver).toEqual(["a", "b", "c"]);
 });
 
+test("no more than eight at a time", async () => {
+  const more = Array.from({ length: 20 }, (_, i) => `more-${i}`);
+  for (const name of more) await place.putText(name, `${name} ${tale}`);
+  const worker = workerOn(place);
+  let underWay = 0;
+  let most = 0;
+  beforeWriting(async () => {
+    most = Math.max(most, ++underWay);
+    await until(() => most >= 8);
+    // Long enough for one more to begin, were it to.
+    await Bun.sleep(30);
+    underWay--;
+  });
+  expect(await work(worker.request)).toMatchObject({ done: 23, failed: 0 });
+  expect(most).toBe(8);
+});
+
 test.each(["no_space", "refused"] as FoldErrorCode[])(
-  "%s ends the worker: both jobs wait again, and nothing more is claimed",
+  "%s ends the worker: what was claimed waits again",
   async (code) => {
     const worker = workerOn(place);
     beforeWriting(async () => {
@@ -76,11 +115,10 @@ test.each(["no_space", "refused"] as FoldErrorCode[])(
     });
     const error = await foldErrorOf(() => work(worker.request));
     expect([error.code, error.message]).toEqual([code, expect.stringContaining("it went wrong")]);
-    expect([toldOf(worker, "a"), toldOf(worker, "b"), toldOf(worker, "c")]).toEqual([
-      ["claimed a", "returned a"],
-      ["claimed b", "returned b"],
-      [],
-    ]);
+    expect(toldOf(worker, "a", "b", "c").filter((told) => told.startsWith("returned"))).toHaveLength(
+      toldOf(worker, "a", "b", "c").filter((told) => told.startsWith("claimed")).length,
+    );
+    expect(worker.events.map(({ kind }) => kind)).not.toContain("done");
     const jobs = await place.open().listJobs();
     expect(jobs.map(({ name, state, failures }) => [name, state, failures]).sort()).toEqual([
       ["a", "waiting", 0],
@@ -145,7 +183,7 @@ test.each([
     if (name !== "a") return;
     await until(() => toldOf(worker, "b").length > 0);
     const begun_ms = performance.now();
-    const isBeingWalked = () => worker.events.some((event) => event.kind === "walking" && event.attempt.name === "b");
+    const isBeingWalked = () => hasWalked(worker, "b");
     // Long enough for it, were it to begin.
     await until(() => isBeingWalked() || performance.now() - begun_ms > 1_000);
     seen.push(isBeingWalked());
@@ -179,19 +217,28 @@ test("an archive that a power cut has left with holes is made again", async () =
   expect(readFileSync(made)).toEqual(whole ?? Buffer.alloc(0));
 });
 
-test("one at a time, and what fails is told to whoever asks", async () => {
+test("room is when enough are over, and what fails first is told to whoever asks", async () => {
   const told: string[] = [];
   const handOver = new HandOver(() => told.push("failed"));
-  handOver.begin(async () => {
-    await Bun.sleep(5);
-    told.push("first");
+  const ends = ["first", "second"].map((name) => {
+    const end = Promise.withResolvers<void>();
+    handOver.begin(() => end.promise.then(() => void told.push(name)));
+    return end;
   });
+  await handOver.room(3);
+  void handOver.room(2).then(() => told.push("room"));
+  void handOver.done().then(() => told.push("done"));
   expect(handOver.isUnderWay).toBe(true);
-  await handOver.done();
+  ends[1].resolve();
+  await until(() => told.includes("room"));
+  ends[0].resolve();
+  await until(() => told.includes("done"));
   expect([handOver.isUnderWay, handOver.hasFailed]).toEqual([false, false]);
+  expect(told).toEqual(["second", "room", "first", "done"]);
   handOver.check();
   handOver.begin(() => Promise.reject(new Error("planted")));
+  handOver.begin(() => Promise.reject(new Error("another")));
   await handOver.done();
-  expect([handOver.isUnderWay, handOver.hasFailed, told]).toEqual([false, true, ["first", "failed"]]);
+  expect([handOver.isUnderWay, handOver.hasFailed, told.slice(4)]).toEqual([false, true, ["failed", "failed"]]);
   expect(() => handOver.check()).toThrow("planted");
 });

@@ -16,6 +16,7 @@ import { earlierPathOfName, pathOfName } from "../names.ts";
 import type { ArchiveEntry, DamagedArchive } from "../port.ts";
 import { makeFolder, move, moveQuickly, seeFolderToDisk, storeFiles } from "./files.ts";
 import { filesBelow } from "./layout.ts";
+import { SharedSyncs } from "./shared-syncs.ts";
 
 /** The forms in which an archive stands on the shelf, the one that is looked for first in front. */
 const FORMS = [
@@ -31,6 +32,7 @@ type Form = (typeof FORMS)[number];
 export class ArchiveShelf {
   readonly store: Store;
   readonly folder: string;
+  private readonly syncs = new SharedSyncs(seeFolderToDisk);
   /** What was read of each archive, while its file is the same. */
   private readonly known = new Map<string, { readonly version: string; readonly entry: ArchiveEntry }>();
 
@@ -110,7 +112,7 @@ export class ArchiveShelf {
     makeFolder(dirname(path));
     for (const other of FORMS) if (other !== form) this.takeAway(this.base(name), other, file);
     const isMoved = shelved === WHOLE_ENDING ? moveQuickly(file, path) : this.moveReference(file, path);
-    if (isMoved) await seeFolderToDisk(dirname(path));
+    if (isMoved) await this.syncs.see(dirname(path));
   }
 
   /**

@@ -5,12 +5,12 @@ import type { Clock } from "./clock.ts";
 import { makeSubfolder, moveQuickly, remove } from "./files.ts";
 import { idOfInput, type Layout, nameOfInput, textsBelow } from "./layout.ts";
 import { attemptOf, SOURCE } from "./ownership.ts";
-import type { SpareFolder } from "./spare-folder.ts";
+import type { SpareFolders } from "./spare-folders.ts";
 import { folderPath, type JobRecord, newToken, noteOrigin, type WorkFolder, writeFirstRecord } from "./work-folder.ts";
 
 /**
  * Claims texts from input/: first a folder of one's own with the job's record (a new one, or that of the job
- * before: spare-folder.ts), then the text is renamed into it.
+ * before: spare-folders.ts), then the text is renamed into it.
  *
  * The rename is the claim: of all who try, one succeeds. A crash before it leaves a folder without a text, which
  * recovery removes; a crash after it leaves a job with a record, which recovery gives back. A power cut may leave it
@@ -23,7 +23,7 @@ export class TextClaims {
   constructor(
     private readonly layout: Layout,
     private readonly clock: Clock,
-    private readonly spare: SpareFolder,
+    private readonly spare: SpareFolders,
   ) {}
 
   /**

@@ -26,10 +26,10 @@ import { copyPath, inputBase, isInput, keptAt, resultBase } from "./kept.ts";
 import { idOfInput, type Layout, layoutOf, textsBelow } from "./layout.ts";
 import { jobsInProcess, waitingTexts } from "./list-jobs.ts";
 import { asOwner, attemptOf, lost, release, SOURCE, takeOver, whileOwner } from "./ownership.ts";
-import { complete, keepArchive } from "./publish.ts";
+import { complete, type KeptArchive, keepArchive } from "./publish.ts";
 import { PutAside } from "./put-aside.ts";
 import { countFailure, reclaim } from "./recovery.ts";
-import { SpareFolder } from "./spare-folder.ts";
+import { SpareFolders } from "./spare-folders.ts";
 import { Staleness } from "./staleness.ts";
 import {
   type JobRecord,
@@ -71,14 +71,14 @@ export class LocalStorage implements Storage {
   readonly keepsFolders = true;
   private readonly layout: Layout;
   private readonly shelf: ArchiveShelf;
-  private readonly spare: SpareFolder;
+  private readonly spare: SpareFolders;
   private readonly texts: TextClaims;
   private readonly putAside: PutAside;
   private readonly clock: Clock;
   private readonly staleness: Staleness;
   private readonly whole_below_bytes: number;
   /** The archives of attempts under way: what an earlier attempt has left in the folder is not this one's. */
-  private readonly written = new WeakMap<Attempt, ArchiveEntry>();
+  private readonly kept = new WeakMap<Attempt, KeptArchive>();
 
   constructor({ folder, grace_ms, whole_below_bytes, clock = systemClock }: LocalStorageOptions) {
     this.layout = layoutOf(folder);
@@ -87,7 +87,7 @@ export class LocalStorage implements Storage {
     this.whole_below_bytes = whole_below_bytes;
     this.staleness = new Staleness(clock, grace_ms);
     this.shelf = new ArchiveShelf(folder);
-    this.spare = new SpareFolder(this.layout.inProcess, clock);
+    this.spare = new SpareFolders(this.layout.inProcess, clock);
     this.texts = new TextClaims(this.layout, clock, this.spare);
     this.putAside = new PutAside(this.layout, this.shelf, this.texts);
   }
@@ -142,11 +142,11 @@ export class LocalStorage implements Storage {
   }
 
   async writeArchive(attempt: Attempt, archive: WrittenArchive): Promise<void> {
-    this.written.set(attempt, await keepArchive(attempt, archive, this.shelf.store, this.whole_below_bytes));
+    this.kept.set(attempt, await keepArchive(attempt, archive, this.shelf.store, this.whole_below_bytes));
   }
 
   completeJob(attempt: Attempt): Answer<ArchiveEntry> {
-    return complete(attempt, this.written.get(attempt) ?? null, this.shelf, this.spare);
+    return complete(attempt, this.kept.get(attempt) ?? null, this.shelf, this.spare);
   }
 
   abandonJob(attempt: Attempt, keepsWork: boolean): Answer<void> {

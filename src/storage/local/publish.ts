@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
 import type { WrittenArchive } from "../../archive/writer.ts";
 import { FoldError, fromSystemError } from "../../errors.ts";
 import { TAKEN_ENDING } from "../../store/layout.ts";
@@ -11,7 +13,7 @@ import { move, moveQuickly, remove, seeToDisk } from "./files.ts";
 import { keptAt, resultBase } from "./kept.ts";
 import { asOwner, lost, whileOwner } from "./ownership.ts";
 import { shelve } from "./shelving.ts";
-import type { SpareFolder } from "./spare-folder.ts";
+import type { SpareFolders } from "./spare-folders.ts";
 
 /**
  * How a job ends. Each step is a rename, and what is left after a crash tells which was the last:
@@ -28,54 +30,57 @@ import type { SpareFolder } from "./spare-folder.ts";
  * archive, and one of before there were objects, is an archive.tar.zst instead, which goes the same way.
  */
 
-/**
- * Steps 1 and 2. A small archive stays the file that it is.
- *
- * @returns what the archive is; it is called what it will be called, where no other has that name
- */
+/** An archive in the folder of its job: what it will be listed as, where no other has its name, and the name of its file. */
+export interface KeptArchive {
+  readonly entry: ArchiveEntry;
+  readonly file: string;
+}
+
+/** Steps 1 and 2. A small archive stays the file that it is. */
 export async function keepArchive(
   attempt: Attempt,
   archive: WrittenArchive,
   store: Store,
   whole_below_bytes: number,
-): Promise<ArchiveEntry> {
-  const { path: file } = archive;
-  const entry = asOwner(attempt, () => describeWritten(archive));
-  const base = resultBase(attempt.folder);
-  if (entry.size_bytes < whole_below_bytes) {
-    const whole = `${base}${WHOLE_ENDING}`;
-    await whileOwner(attempt, () => seeToDisk(file));
-    asOwner(attempt, () => {
-      if (file !== whole && !move(file, whole)) throw lost(attempt.id);
-    });
-    return entry;
-  }
-  await whileOwner(attempt, () => store.addTo(file, entry.name, (publish) => publish(`${base}${TAKEN_ENDING}`)));
-  asOwner(attempt, () => remove(file));
-  return entry;
+): Promise<KeptArchive> {
+  const { path } = archive;
+  return await whileOwner(attempt, async () => {
+    const entry = describeWritten(archive);
+    const isWhole = entry.size_bytes < whole_below_bytes;
+    const kept = `${resultBase(attempt.folder)}${isWhole ? WHOLE_ENDING : TAKEN_ENDING}`;
+    if (isWhole) {
+      await seeToDisk(path);
+      if (path !== kept && !move(path, kept)) throw lost(attempt.id);
+    } else {
+      await store.addTo(path, entry.name, (publish) => publish(kept));
+      remove(path);
+    }
+    return { entry, file: basename(kept) };
+  });
 }
 
 /**
  * Steps 3 to 5.
  *
- * @param entry what keepArchive has found of the attempt's archive; null when it was not called
+ * @param kept what keepArchive has kept for the attempt; null when it was not called
  * @throws Unpublished after step 3: from there on recovery goes on, and nothing that the attempt could say counts
  */
 export async function complete(
   attempt: Attempt,
-  entry: ArchiveEntry | null,
+  kept: KeptArchive | null,
   shelf: ArchiveShelf,
-  spare: SpareFolder,
+  spare: SpareFolders,
 ): Promise<ArchiveEntry> {
-  const kept = asOwner(attempt, () => keptAt(resultBase(attempt.folder)));
-  if (entry === null || kept === null) {
+  const isThere = asOwner(attempt, () => kept !== null && existsSync(join(attempt.folder, kept.file)));
+  if (kept === null || !isThere) {
     throw new FoldError("failed", `job ${attempt.id} has no archive`, "write the archive before completing the job");
   }
+  const { entry, file } = kept;
   const done = attempt.folder.replace(/\.work$/, ".done");
   // What comes next waits for the disk, and for this step with it.
   if (!moveQuickly(attempt.folder, done)) throw lost(attempt.id);
   try {
-    const name = await publish(done, entry.name, shelf);
+    const name = await shelve(shelf, join(done, file), entry.name);
     spare.keep(done);
     return { ...entry, name };
   } catch (error) {
@@ -97,13 +102,7 @@ export async function finishLost(folder: string, shelf: ArchiveShelf): Promise<b
   }
   const entry = await shelf.describe(archive);
   if (entry === null) return false;
-  await publish(folder, entry.name, shelf);
+  await shelve(shelf, archive, entry.name);
   remove(folder);
   return true;
-}
-
-/** Step 4, of a folder that is the caller's and has its archive. */
-async function publish(folder: string, name: string, shelf: ArchiveShelf): Promise<string> {
-  const archive = keptAt(resultBase(folder));
-  return archive === null ? name : await shelve(shelf, archive, name);
 }

@@ -10,7 +10,7 @@ import { release, SOURCE, takeOver } from "./ownership.ts";
 import { finishLost } from "./publish.ts";
 import type { PutAside } from "./put-aside.ts";
 import { putBack } from "./shelving.ts";
-import { removeOldSpares } from "./spare-folder.ts";
+import { removeOldSpares } from "./spare-folders.ts";
 import type { Staleness } from "./staleness.ts";
 import { type JobRecord, readOrigin, readRecord, type WorkFolder, workFolders, writeRecord } from "./work-folder.ts";
 

@@ -6,49 +6,49 @@ import { type JobRecord, newToken, RECORD } from "./work-folder.ts";
 const NAME = /^spare-([a-z0-9]+)-/;
 /** Behind the name of one that is being removed. */
 const OLD = "-old";
+/** No process has more: so many jobs may be over before the next is claimed. */
+const MOST = 8;
 
 /**
- * The folder of a job that is over, kept by its process for the next one: `in_process/spare-<time>-<random>`, with
- * nothing in it but the record of the job that was. Some file systems take as long to make a folder and a file as a short
+ * The folders of jobs that are over, kept by their process for the next ones: `in_process/spare-<time>-<random>`, with
+ * nothing in them but the record of the job that was. Some file systems take as long to make a folder and a file as a short
  * text takes to fold, and rename both in no time.
  *
- * It is nobody's job. Whoever finds one that has grown old removes it, and its owner then does without.
+ * They are nobody's job. Whoever finds one that has grown old removes it, and its owner then does without.
  */
-export class SpareFolder {
-  private path: string | null = null;
+export class SpareFolders {
+  private readonly paths: string[] = [];
 
   constructor(
     private readonly inProcess: string,
     private readonly clock: Clock,
   ) {}
 
-  /** Take over the folder of a job that is over, and remove all in it; a second one goes as a whole. */
+  /** Take over the folder of a job that is over, and remove all in it; where there are enough, it goes as a whole. */
   keep(folder: string): void {
-    if (this.path !== null) {
+    if (this.paths.length === MOST) {
       remove(folder);
       return;
     }
     removeIn(folder, (name) => name === RECORD);
     const spare = join(this.inProcess, `spare-${newToken(this.clock.wall_ms())}`);
-    if (moveQuickly(folder, spare)) this.path = spare;
+    if (moveQuickly(folder, spare)) this.paths.push(spare);
   }
 
   /**
-   * Make it the folder of a job, with a record that need not survive a power cut.
+   * Make one the folder of a job, with a record that need not survive a power cut.
    *
    * @returns false when there is none
    */
   use(folder: string, record: JobRecord): boolean {
-    const { path } = this;
-    this.path = null;
+    const path = this.paths.pop();
     // The record comes first: under a job's name it would be taken for that job's.
-    return path !== null && overwrite(join(path, RECORD), JSON.stringify(record)) && moveQuickly(path, folder);
+    return path !== undefined && overwrite(join(path, RECORD), JSON.stringify(record)) && moveQuickly(path, folder);
   }
 
   /** There is no next job. */
   close(): void {
-    if (this.path !== null) remove(this.path);
-    this.path = null;
+    for (const path of this.paths.splice(0)) remove(path);
   }
 }
 
