@@ -20,6 +20,6 @@ grant select, insert, update, delete on job_locks to :"role";
 grant usage on sequence jobs_position_seq to :"role";
 -- Everybody may call functions, unless somebody has taken that right away.
 grant execute on function claim_job(text, uuid, uuid, bigint, bigint, boolean, text, text) to :"role";
--- To see whether the tables are those that the program knows.
-grant select on fold_migrations to :"role";
+-- To see which fleet this is, and whether the tables are those that the program knows.
+grant select on fleet, fold_migrations to :"role";
 commit;

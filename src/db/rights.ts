@@ -9,6 +9,7 @@ export const neededRights = {
   job_locks: ["select", "insert", "update", "delete"],
   processing_runs: ["select", "insert", "update"],
   archives: ["select", "insert", "update"],
+  fleet: ["select"],
   fold_migrations: ["select"],
 } as const satisfies Readonly<Record<string, readonly RowDeed[]>>;
 

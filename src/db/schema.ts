@@ -214,6 +214,19 @@ export const processingRuns = pgTable(
   ],
 );
 
+/**
+ * Which fleet this is, to buckets in which others may be at work: one row, made with the table. It goes with the rows of
+ * the fleet, so a dump that is restored elsewhere is the same fleet, and a database that is made anew is another.
+ */
+export const fleet = pgTable(
+  "fleet",
+  {
+    is_only: boolean().primaryKey().default(true),
+    id: uuid().notNull().defaultRandom(),
+  },
+  (t) => [check("fleet_only", sql`${t.is_only}`)],
+);
+
 function optionsAre(options: AnyPgColumn): SQL {
   return sql`jsonb_typeof(${options}) = 'object' and ${options} ?& array['max_dims', 'min_volume', 'shard']`;
 }

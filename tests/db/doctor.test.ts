@@ -32,7 +32,7 @@ async function doctor({ env }: Fleet, url: string, role = "worker"): Promise<Rep
   return { exit, text: stdout + stderr, checks, bad, of };
 }
 
-const tables = ["jobs", "job_locks", "processing_runs", "archives", "fold_migrations"];
+const tables = ["jobs", "job_locks", "processing_runs", "archives", "fleet", "fold_migrations"];
 const rows = tables.map((table) => `database: rows of ${table}`);
 
 test("the role of workers finds all well, and needs to write nothing for that", async () => {
@@ -115,7 +115,7 @@ test("tables that are not there, too few, too many", async () => {
     expect([many.exit, many.bad]).toEqual([1, ["database: migrations"]]);
     expect(many.of("migrations")?.what).toBe("the database has 1 migration that this program does not know");
     expect(many.of("migrations")?.fix).toContain("newer fold");
-    await run("drop table fold_migrations, processing_runs, archives, job_locks, jobs cascade");
+    await run("drop table fold_migrations, fleet, processing_runs, archives, job_locks, jobs cascade");
     const none = await doctor(fleet, fleet.databaseUrl);
     expect([none.exit, none.bad]).toEqual([1, ["database: tables"]]);
     expect(none.of("tables")?.fix).toContain("fold db migrate");

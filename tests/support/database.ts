@@ -74,7 +74,19 @@ export async function makeDatabase(isMigrated = true): Promise<string> {
     const source = isMigrated ? await template(sql) : "template0";
     await sql.unsafe(`create database ${name} template ${source}`);
   });
+  // A copy is the same fleet, and this is to be one of its own.
+  if (isMigrated) await asOwner((sql) => sql`update fleet set id = default`, urlOf(name));
   return urlOf(name);
+}
+
+/** The URL of a new database with all that is in another one: its dump, restored. */
+export async function restored(url: string): Promise<string> {
+  const copy = await makeDatabase(false);
+  const dump = Bun.spawnSync(["pg_dump", "--dbname", url]);
+  if (!dump.success) throw new Error(dump.stderr.toString());
+  const load = Bun.spawnSync(["psql", copy, "-qv", "ON_ERROR_STOP=1"], { stdin: dump.stdout });
+  if (!load.success) throw new Error(load.stderr.toString());
+  return copy;
 }
 
 /** Remove all rows of a fleet, as if its tables had just been made. */
