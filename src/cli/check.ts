@@ -18,8 +18,8 @@ export interface Finding {
 export interface Check {
   /** What is looked at, and what for: "fold-input: read". */
   readonly name: string;
-  /** Name of a check before this one; where that finds something wrong, this one is not tried. */
-  readonly after?: string;
+  /** Names of checks before this one; where one of them finds something wrong, this one is not tried. */
+  readonly after?: string | readonly string[];
   /** A FoldError is told as a finding with its hint, all but `interrupted`. */
   run(signal: AbortSignal): Promise<Finding>;
 }

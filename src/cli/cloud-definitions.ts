@@ -76,6 +76,7 @@ export const urlFlags = {
 export const gcFlags = {
   grace: valued("what is younger stays", "TIME", duration_ms, WEEK_MS, "7d"),
   inputs: toggle("also texts that no job is waiting for"),
+  takeOver: toggle("also what other databases have there; else nothing goes where another one is at work"),
   dryRun: toggle("only tell what would be deleted"),
   json,
 };
@@ -172,7 +173,10 @@ export const cloudDefinitions: readonly CommandDefinition[] = [
     atLeast: 0,
     atMost: 0,
     flags: gcFlags,
-    examples: [["gc --dry-run", "what workers that died have left"]],
+    examples: [
+      ["gc --dry-run", "what workers that died have left"],
+      ["gc --take-over --dry-run", "the same, and what a database has left that is gone for good"],
+    ],
     load: () => import("./gc.ts"),
   },
   collectDefinition,

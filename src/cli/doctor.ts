@@ -4,6 +4,7 @@ import { parseBackend } from "../storage/create-storage.ts";
 import { bad, type Check, type Checkup, type DoctorRole, type Finding } from "./check.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import { databaseCheckup } from "./database-checks.ts";
+import { fleetCheckup } from "./fleet-checks.ts";
 import type { DoctorFlags } from "./setup-definitions.ts";
 import { spacesCheckup } from "./spaces-checks.ts";
 import { formatCounted } from "./text.ts";
@@ -18,7 +19,7 @@ interface Told {
 /** All that there is to look at, in this order. Who works with Spaces alone has no database. */
 function checkups(): readonly ((role: DoctorRole) => Checkup)[] {
   const backend = parseBackend(readBackend(), "STORAGE_BACKEND");
-  return backend === "spaces" ? [spacesCheckup] : [databaseCheckup, spacesCheckup];
+  return backend === "spaces" ? [spacesCheckup] : [databaseCheckup, spacesCheckup, fleetCheckup];
 }
 
 /** `fold doctor`: exit code 0 when all is well, 1 when something is wrong. */
@@ -50,8 +51,8 @@ export async function execute({ flags }: CommandArguments<DoctorFlags>, io: Comm
 }
 
 async function look(check: Check, before: readonly Told[], { output, signal }: CommandIo): Promise<Told> {
-  const reason = before.find(({ name }) => name === check.after);
-  if (reason !== undefined && reason.finding?.isGood !== true) {
+  const after = [check.after ?? []].flat();
+  if (before.some(({ name, finding }) => after.includes(name) && finding?.isGood !== true)) {
     return { name: check.name, finding: null, elapsed_ms: 0 };
   }
   if (signal.aborted) throw new FoldError("interrupted", "stopped before all was tried", "run the same command again");

@@ -6,8 +6,8 @@ import { formatBytes, formatCounted } from "./text.ts";
 
 /** `fold gc`: delete from the buckets what no row needs. */
 export async function execute({ flags }: CommandArguments<GcFlags>, io: CommandIo): Promise<number> {
-  const { grace: grace_ms, inputs, dryRun, json } = flags;
-  const options = { grace_ms, inputs, dryRun, signal: io.signal };
+  const { grace: grace_ms, inputs, takeOver, dryRun, json } = flags;
+  const options = { grace_ms, inputs, takeOver, dryRun, signal: io.signal };
   const found = await withCloud(io, (cloud) => collectGarbage(cloud, options));
   if (json) {
     io.output.json({ ...found, deleted: !dryRun });

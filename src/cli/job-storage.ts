@@ -1,6 +1,7 @@
 import type { FoldOptions } from "../archive/manifest.ts";
 import { readFleetConfig, readSpacesConfig, readWorkConfig, type WorkConfig } from "../config.ts";
 import { parseAddress } from "../db/connection.ts";
+import type { CloudConfig } from "../storage/cloud/cloud-config.ts";
 import { createStorage, parseBackend, type StorageConfig } from "../storage/create-storage.ts";
 import type { Storage } from "../storage/port.ts";
 import type { CommandIo } from "./command.ts";
@@ -30,20 +31,24 @@ export function storageConfig(
   switch (backend) {
     case "local":
       return { backend, stateDir: stateDirectory(stateDir ?? io.config.stateDir), grace_ms, whole_below_bytes };
-    case "cloud": {
-      const config = readFleetConfig();
-      const { buckets, cacheDir, cacheSize_bytes, ...spaces } = config.spaces;
-      const { url: databaseUrl } = config.database;
-      // A URL that is none is told here, before anything is begun.
-      parseAddress(databaseUrl);
-      return { backend, databaseUrl, spaces, buckets, cacheDir, cacheSize_bytes, grace_ms };
-    }
+    case "cloud":
+      return cloudConfig(grace_ms);
     case "spaces": {
       const { buckets, cacheDir, cacheSize_bytes, ...spaces } = readSpacesConfig();
       const { inputs, options } = assigned ?? { inputs: [], options: { max_dims: 2, min_volume: 1, shard: null } };
       return { backend, spaces, buckets, cacheDir, cacheSize_bytes, inputs, options, grace_ms };
     }
   }
+}
+
+/** Where the jobs of a fleet are, as the environment says. */
+export function cloudConfig(grace_ms: number): CloudConfig {
+  const config = readFleetConfig();
+  const { buckets, cacheDir, cacheSize_bytes, ...spaces } = config.spaces;
+  const { url: databaseUrl } = config.database;
+  // A URL that is none is told here, before anything is begun.
+  parseAddress(databaseUrl);
+  return { backend: "cloud", databaseUrl, spaces, buckets, cacheDir, cacheSize_bytes, grace_ms };
 }
 
 /** Do something with the storage that options and environment name, and let go of it. */

@@ -2,7 +2,7 @@ import { readSpacesConfig, type SpacesConfig } from "../config.ts";
 import { FoldError } from "../errors.ts";
 import { Bucket } from "../s3/bucket.ts";
 import { Connection } from "../s3/connection.ts";
-import { ARCHIVES, INPUTS, JOBS } from "../storage/cloud/keys.ts";
+import { prefixes } from "../storage/cloud/keys.ts";
 import { bad, type Check, type Checkup, checkupOf, type DoctorRole, good } from "./check.ts";
 import { type Deed, keyProbes, neededDeeds, type Use } from "./key-probes.ts";
 import { tidyings } from "./setup.ts";
@@ -17,8 +17,6 @@ const SMALL = new TextEncoder().encode("made by `fold doctor`; may be removed");
 
 const reachName = "Spaces: key and clock";
 
-/** Where objects are tried: below these keys a limited key may do something. */
-const prefixes: Readonly<Record<Use, string>> = { input: INPUTS, results: ARCHIVES, temp: JOBS };
 const uses = ["input", "results", "temp"] as const;
 
 /** What there is to look at in Spaces. Settings that are missing are a finding too. */

@@ -17,8 +17,6 @@ export interface LiveKeys {
   readonly jobIds: ReadonlySet<string>;
   /** How long the oldest of the attempts that are under way has been so; null when there is none. */
   readonly underWay_ms: number | null;
-  /** false for a database in which nothing was ever submitted: no job is removed from one. */
-  readonly hasJobs: boolean;
 }
 
 interface Result {
@@ -26,7 +24,6 @@ interface Result {
   readonly inputs: readonly string[];
   readonly jobs: readonly string[];
   readonly under_way_ms: number | null;
-  readonly has_jobs: boolean;
 }
 
 /**
@@ -49,13 +46,11 @@ export async function liveKeys(sql: Client, candidates: Candidates): Promise<Liv
       (select coalesce(json_agg(id), '[]') from jobs
         where status <> 'completed' and error_code is distinct from ${OBSOLETE}
         and id in (select jsonb_array_elements_text(${sql.json(jobIds)})::uuid)) as jobs,
-      (select floor(extract(epoch from now() - min(locked_at)) * 1000)::bigint from job_locks) as under_way_ms,
-      exists (select from jobs) as has_jobs`;
+      (select floor(extract(epoch from now() - min(locked_at)) * 1000)::bigint from job_locks) as under_way_ms`;
   return {
     archiveKeys: new Set(result.archives),
     inputKeys: new Set(result.inputs),
     jobIds: new Set(result.jobs),
     underWay_ms: result.under_way_ms,
-    hasJobs: result.has_jobs,
   };
 }

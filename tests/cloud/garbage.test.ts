@@ -3,13 +3,24 @@ import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { Bucket } from "../../src/s3/bucket.ts";
 import { CloudParts } from "../../src/storage/cloud/cloud-parts.ts";
+import { CloudStorage } from "../../src/storage/cloud/cloud-storage.ts";
 import { collectGarbage, type GarbageOptions } from "../../src/storage/cloud/collect-garbage.ts";
-import { ARCHIVES, INPUTS, inputKey, JOBS, newArchiveKey, partKey } from "../../src/storage/cloud/keys.ts";
+import {
+  ARCHIVES,
+  INPUTS,
+  inputKey,
+  JOBS,
+  newArchiveKey,
+  partKey,
+  signaturesBelow,
+} from "../../src/storage/cloud/keys.ts";
+import { submitTexts } from "../../src/storage/cloud/submit.ts";
 import { type CloudPlace, CloudPlaces } from "../storage/cloud-place.ts";
 import { claim, codeOf, failure, finish, handOver, idOf, publish } from "../storage/place.ts";
 import { asOwner, newDatabase } from "../support/database.ts";
+import { startProxy } from "../support/proxy.ts";
 import { beginUpload } from "../support/raw-object.ts";
-import { keysOf } from "../support/spaces.ts";
+import { keysOf, spaces } from "../support/spaces.ts";
 
 const HOUR_MS = 3_600_000;
 const places = new CloudPlaces();
@@ -20,7 +31,7 @@ beforeEach(async () => {
 afterEach(() => place.remove());
 
 function collect(changes: Partial<GarbageOptions> = {}) {
-  return collectGarbage(place.cloud, { grace_ms: 0, inputs: false, dryRun: false, ...changes });
+  return collectGarbage(place.cloud, { grace_ms: 0, inputs: false, takeOver: false, dryRun: false, ...changes });
 }
 
 /** Resolves once somebody waits for a lock of the fleet's database. */
@@ -130,12 +141,86 @@ test("a text that is thrown away between its upload and its job is uploaded once
 test("nothing goes where the database has never had a job: then the buckets are another's", async () => {
   const needed = await fill();
   const other = new CloudParts({ ...place.config, databaseUrl: await newDatabase() });
-  for (const dryRun of [true, false]) {
-    const collected = collectGarbage(other, { grace_ms: 0, inputs: true, dryRun });
+  for (const [takeOver, dryRun] of [
+    [false, true],
+    [false, false],
+    [true, true],
+    [true, false],
+  ] as const) {
+    const collected = collectGarbage(other, { grace_ms: 0, inputs: true, takeOver, dryRun });
     expect(await codeOf(() => collected)).toBe("conflict");
   }
   await other.close();
   expect(await keys()).toEqual([...needed.needed, ...needed.dead].sort());
+  // Nor is it barred by that for whom the buckets are.
+  expect(await collect()).toMatchObject({ archives: 1, parts: 1 });
+});
+
+test("whatever is put into a bucket, a signature is there before, and is written once", async () => {
+  const proxy = await startProxy(spaces.endpoint, () => null);
+  const config = { ...place.config, spaces: { ...spaces, endpoint: proxy.endpoint } };
+  const [cloud, storage] = [new CloudParts(config), new CloudStorage(config)];
+  const options = { max_dims: 2, min_volume: 1, shards: 1, merge: false, again: false };
+  for (const text of ["one two three.\n", "four five six.\n"]) {
+    const content = Buffer.from(text);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    await submitTexts(cloud, [{ name: text, size_bytes: content.length, sha256, content }], options);
+    const attempt = await claim(storage);
+    await storage.spillChunk(attempt, "part-0", new Uint8Array([1]));
+    await finish(storage, attempt);
+  }
+  await Promise.all([cloud.close(), storage.close()]);
+  await proxy.close();
+  const put = proxy.seen.filter(({ method }) => method === "PUT").map(({ path }) => path.split("/").slice(2));
+  for (const prefix of ["inputs", "archives", "jobs"]) {
+    const kinds = put.filter(([first]) => first === prefix).map(([, second]) => second === "fleets");
+    expect({ prefix, kinds }).toEqual({ prefix, kinds: [true, false, false] });
+  }
+});
+
+test("who begins in the buckets while they are listed is found before anything of it is deleted", async () => {
+  const { needed, dead } = await fill();
+  const other = new CloudParts({ ...place.config, databaseUrl: await newDatabase() });
+  const { results } = place.cloud;
+  const list = results.list.bind(results);
+  const theirs = newArchiveKey();
+  const spy = spyOn(results, "list").mockImplementation(async function* (prefix, options) {
+    if (prefix === ARCHIVES) {
+      await other.sign("results");
+      await other.results.put(theirs, new Uint8Array(1));
+    }
+    yield* list(prefix, options);
+  });
+  expect(await codeOf(() => collect())).toBe("conflict");
+  spy.mockRestore();
+  await other.close();
+  expect(await keys()).toEqual([...needed, ...dead, theirs].sort());
+});
+
+test("of two that take buckets which nobody has signed at the same moment not both delete", async () => {
+  await publish(place, "book", "one two three.\n");
+  const databaseUrl = await newDatabase();
+  // Enough of a job, for a database that must have had one.
+  await asOwner(
+    (sql) => sql`insert into jobs (id, job_type, status, name, options, dedupe_key, size_bytes, input_path)
+      values (gen_random_uuid(), 'txt_file', 'pending', 'x', '{"max_dims": 2, "min_volume": 1, "shard": null}', 'x', 1, 'x')`,
+    databaseUrl,
+  );
+  for (let round = 0; round < 5; round++) {
+    for (const [bucket, prefix] of [
+      [place.cloud.input, INPUTS],
+      [place.cloud.results, ARCHIVES],
+      [place.cloud.temp, JOBS],
+    ] as const) {
+      for await (const page of bucket.list(signaturesBelow(prefix))) await bucket.remove(page.map(({ key }) => key));
+    }
+    const both = [new CloudParts(place.config), new CloudParts({ ...place.config, databaseUrl })];
+    const ended = await Promise.allSettled(
+      both.map((cloud) => collectGarbage(cloud, { grace_ms: HOUR_MS, inputs: false, takeOver: false, dryRun: false })),
+    );
+    for (const cloud of both) await cloud.close();
+    expect(ended.filter(({ status }) => status === "fulfilled").length).toBeLessThan(2);
+  }
 });
 
 test("uploads that nobody has finished go when they are old, each below fold's own prefix", async () => {

@@ -53,11 +53,16 @@ export async function removeBucketAndAll(bucket: Bucket): Promise<void> {
   await bucket.removeItself();
 }
 
-/** The keys of all objects of a bucket, or of those that begin alike. */
+/** Whether an object is one by which a database signs a bucket. */
+export function isSignature(key: string): boolean {
+  return /^(inputs|archives|jobs)\/fleets\/[0-9a-f-]{36}$/.test(key);
+}
+
+/** The keys of all objects of a bucket, or of those that begin alike; without signatures. */
 export async function keysOf(bucket: Bucket, prefix = ""): Promise<string[]> {
   const keys: string[] = [];
   for await (const page of bucket.list(prefix)) keys.push(...page.map(({ key }) => key));
-  return keys;
+  return keys.filter((key) => !isSignature(key));
 }
 
 /** The same bucket by another way: through a proxy, or with another key. */

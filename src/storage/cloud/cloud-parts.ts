@@ -1,15 +1,21 @@
 import { join } from "node:path";
 import { type Database, openDatabase } from "../../db/database.ts";
+import { fleetIdentity } from "../../db/fleet-identity.ts";
 import { checkSchema } from "../../db/migrations.ts";
 import { FoldError } from "../../errors.ts";
 import { Bucket } from "../../s3/bucket.ts";
 import { Cache } from "../../s3/cache.ts";
 import { Connection } from "../../s3/connection.ts";
+import type { CallOptions } from "../../s3/place.ts";
 import { mayBeThere } from "../may-be-there.ts";
-import type { CloudConfig } from "./cloud-config.ts";
+import type { Buckets, CloudConfig } from "./cloud-config.ts";
+import { prefixes } from "./keys.ts";
+import { type Signer, sign } from "./signatures.ts";
 
 /** A smaller difference between two clocks cannot be told from none: answers tell whole seconds. */
 const SKEW_ACCURACY_MS = 2_000;
+/** The rule of the bucket for parts takes signatures, too, after 30 days. */
+const SIGNED_AGAIN_MS = 86_400_000;
 
 /** The database and the buckets of a fleet, opened when they are first needed. */
 export class CloudParts {
@@ -19,6 +25,8 @@ export class CloudParts {
   readonly cache: Cache;
   private readonly connection: Connection;
   private opened: Promise<Database> | null = null;
+  private known: Signer | null = null;
+  private readonly signed = new Map<keyof Buckets, { readonly done: Promise<void>; readonly at_ms: number }>();
 
   constructor(private readonly config: CloudConfig) {
     this.connection = new Connection(config.spaces);
@@ -62,6 +70,32 @@ export class CloudParts {
     if (missing === undefined) return;
     const hint = "check DO_SPACES_BUCKET_INPUT, _RESULTS and _TEMP; `fold setup` makes the buckets";
     throw new FoldError("refused", `there is no bucket ${missing.name}`, hint);
+  }
+
+  /** Which fleet this is. */
+  async signer(): Promise<Signer> {
+    if (this.known !== null) return this.known;
+    const database = await this.database();
+    const { id } = await fleetIdentity(database);
+    this.known = { id, place: database.place };
+    return this.known;
+  }
+
+  /**
+   * To be called before anything is put into a bucket: who deletes there for another database looks for this fleet's
+   * signature when it has listed what there is, and so finds it wherever it has found something of this fleet's.
+   */
+  async sign(use: keyof Buckets, options?: CallOptions): Promise<void> {
+    const earlier = this.signed.get(use);
+    if (earlier !== undefined && performance.now() - earlier.at_ms < SIGNED_AGAIN_MS) return await earlier.done;
+    const done = this.signer().then((signer) => sign(this[use], prefixes[use], signer, options));
+    this.signed.set(use, { done, at_ms: performance.now() });
+    try {
+      await done;
+    } catch (error) {
+      this.signed.delete(use);
+      throw error;
+    }
   }
 
   private async openDatabase(): Promise<Database> {

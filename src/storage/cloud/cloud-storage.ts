@@ -72,7 +72,11 @@ export class CloudStorage implements Storage {
 
   async claimNextJob(wanted: JobWanted): Promise<Attempt | null> {
     const database = await this.cloud.database();
-    if (!this.hasBuckets) await this.cloud.checkBuckets();
+    if (!this.hasBuckets) {
+      await this.cloud.checkBuckets();
+      // A role that may not know that could upload nothing: better told before there is a job.
+      await this.cloud.signer();
+    }
     this.hasBuckets = true;
     return await this.attemptOf(database, await this.claims.next(database, wanted));
   }
@@ -202,6 +206,7 @@ export class CloudStorage implements Storage {
 
   async writeArchive(attempt: Attempt, archive: WrittenArchive): Promise<void> {
     await this.check(await this.cloud.database(), attempt);
+    await this.cloud.sign("results");
     const earlier = this.written.get(attempt);
     this.written.set(attempt, await this.archives.upload(archive));
     if (earlier !== undefined) await this.archives.remove([earlier.key]);
@@ -236,6 +241,7 @@ export class CloudStorage implements Storage {
   async spillChunk(attempt: Attempt, name: string, bytes: Uint8Array): Promise<void> {
     checkChunkName(name);
     await this.check(await this.cloud.database(), attempt);
+    await this.cloud.sign("temp");
     this.spilled.add(attempt);
     await this.parts.put(attempt.id, attempt.number, name, bytes);
   }

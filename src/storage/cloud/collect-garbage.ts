@@ -1,19 +1,19 @@
 import type { Client } from "../../db/database.ts";
+import { fleetIdentity } from "../../db/fleet-identity.ts";
 import { type LiveKeys, liveKeys } from "../../db/live-keys.ts";
 import { whileNobodySubmits } from "../../db/submit-jobs.ts";
 import { FoldError } from "../../errors.ts";
-import type { Bucket } from "../../s3/bucket.ts";
 import type { Listed } from "../../s3/list.ts";
+import type { Buckets } from "./cloud-config.ts";
 import type { CloudParts } from "./cloud-parts.ts";
-import { ARCHIVES, INPUTS, isArchiveKey, JOBS, parsePartKey, sha256OfInput } from "./keys.ts";
+import { ARCHIVES, INPUTS, isArchiveKey, JOBS, parsePartKey, prefixes, sha256OfInput } from "./keys.ts";
+import { checkAlone, type OwnershipOptions, ownBuckets } from "./ownership.ts";
 
-export interface GarbageOptions {
+export interface GarbageOptions extends OwnershipOptions {
   /** What is younger stays, whatever it is. */
   readonly grace_ms: number;
   /** Also texts that no unfinished job needs. */
   readonly inputs: boolean;
-  readonly dryRun: boolean;
-  readonly signal?: AbortSignal;
 }
 
 /** What was found, and deleted unless it was a dry run. */
@@ -40,23 +40,29 @@ type Candidates = Parameters<typeof liveKeys>[1];
  * its submission looks for it once more when there are jobs that need it. Texts are removed while nobody can submit any,
  * or such a look could come too early.
  *
- * @throws FoldError `conflict` where the database has never had a job: what is in the buckets cannot be its own
+ * What another database names must not be there at all: see ownBuckets. Who signs a bucket only now is found, too, when a
+ * page was listed and is about to be deleted: whatever is in it came after its signature.
+ *
+ * @throws FoldError `conflict` where another database is at work in the buckets, or this one has never had a job: then
+ * what is in them cannot be its own
  */
 export async function collectGarbage(cloud: CloudParts, options: GarbageOptions): Promise<Garbage> {
   const { grace_ms, signal } = options;
-  const collector = new Collector(cloud, options);
-  const archives = await collector.sweep(cloud.results, ARCHIVES, {
+  const { hasJobs } = await fleetIdentity(await cloud.database());
+  await ownBuckets(cloud, hasJobs, options);
+  const collector = new Collector(cloud, options, hasJobs);
+  const archives = await collector.sweep("results", {
     candidates: (keys) => ({ archiveKeys: keys, inputKeys: [], jobIds: [] }),
     isOurs: isArchiveKey,
     isLive: (key, age_ms, live) => live.archiveKeys.has(key) || age_ms < graceOf(live),
   });
-  const parts = await collector.sweep(cloud.temp, JOBS, {
+  const parts = await collector.sweep("temp", {
     candidates: (keys) => ({ archiveKeys: [], inputKeys: [], jobIds: [...new Set(keys.flatMap(jobIdOf))] }),
     isOurs: (key) => parsePartKey(key) !== null,
     isLive: (key, _, live) => jobIdOf(key).some((id) => live.jobIds.has(id)),
   });
   const texts = options.inputs
-    ? await collector.sweep(cloud.input, INPUTS, {
+    ? await collector.sweep("input", {
         candidates: (keys) => ({ archiveKeys: [], inputKeys: keys, jobIds: [] }),
         isOurs: (key) => sha256OfInput(key) !== null,
         isLive: (key, _, live) => live.inputKeys.has(key),
@@ -105,14 +111,16 @@ class Collector {
   constructor(
     private readonly cloud: CloudParts,
     private readonly options: GarbageOptions,
+    private readonly hasJobs: boolean,
   ) {}
 
   /** Delete what is old and not live, page by page; how many there were. */
-  async sweep(bucket: Bucket, prefix: string, kind: Kind): Promise<number> {
+  async sweep(use: keyof Buckets, kind: Kind): Promise<number> {
     const { grace_ms, signal } = this.options;
+    const bucket = this.cloud[use];
     const database = await this.cloud.database();
     let count = 0;
-    for await (const page of bucket.list(prefix, { signal })) {
+    for await (const page of bucket.list(prefixes[use], { signal })) {
       const now_ms = this.cloud.now_ms();
       const old = page
         .map((listed) => ({ ...listed, age_ms: now_ms - listed.modified_ms }))
@@ -122,13 +130,13 @@ class Collector {
       const deadOf = async (sql: Client): Promise<readonly Listed[]> => {
         const live = await liveKeys(sql, candidates);
         const dead = old.filter(({ key, age_ms }) => !kind.isLive(key, age_ms, live));
-        if (dead.length > 0 && !live.hasJobs) throw anothers(bucket.name, database.place);
+        if (dead.length > 0 && !this.hasJobs) throw anothers(bucket.name, database.place);
         return dead;
       };
       const dead =
         candidates.inputKeys.length > 0
-          ? await whileNobodySubmits(database, async (sql) => await this.remove(bucket, await deadOf(sql)))
-          : await this.remove(bucket, await database.ask(deadOf));
+          ? await whileNobodySubmits(database, async (sql) => await this.remove(use, await deadOf(sql)))
+          : await this.remove(use, await database.ask(deadOf));
       this.note(dead);
       count += dead.length;
     }
@@ -144,10 +152,14 @@ class Collector {
     return live.underWay_ms === null ? now_ms : now_ms - graceOf(live);
   }
 
-  private async remove(bucket: Bucket, dead: readonly Listed[]): Promise<readonly Listed[]> {
+  private async remove(use: keyof Buckets, dead: readonly Listed[]): Promise<readonly Listed[]> {
     const { dryRun, signal } = this.options;
-    const keys = dead.map(({ key }) => key);
-    if (!dryRun && keys.length > 0) await bucket.remove(keys, { signal });
+    if (dryRun || dead.length === 0) return dead;
+    await checkAlone(this.cloud, use, { signal });
+    await this.cloud[use].remove(
+      dead.map(({ key }) => key),
+      { signal },
+    );
     return dead;
   }
 

@@ -1,9 +1,12 @@
+import type { Buckets } from "./cloud-config.ts";
+
 /**
  * Where things lie in the buckets:
  *
  *     input     inputs/<sha256>.txt                     texts, by their content: the same text is there once
  *     results   archives/<uuid>.tar.zst                 archives; the uuid is new with every try to upload one
  *     temp      jobs/<job>/<attempt, 6 digits>/<part>   what a running job has finished
+ *     each      <as above>/fleets/<uuid>                which databases have something there
  *
  * A key that an attempt writes is its own: a worker that was suspended and wakes up overwrites nothing of its successor's.
  */
@@ -14,6 +17,19 @@ const PART = /^jobs\/([0-9a-f-]{36})\/(\d{6})\/([^/]+)$/;
 export const INPUTS = "inputs/";
 export const ARCHIVES = "archives/";
 export const JOBS = "jobs/";
+
+/** What all keys of a bucket begin with: a limited key may do nothing elsewhere. */
+export const prefixes: Readonly<Record<keyof Buckets, string>> = { input: INPUTS, results: ARCHIVES, temp: JOBS };
+
+/** What the signatures of all databases begin with. Nothing else that is told by its key looks like one. */
+export function signaturesBelow(prefix: string): string {
+  return `${prefix}fleets/`;
+}
+
+/** @param id of a database: see FleetIdentity */
+export function signatureKey(prefix: string, id: string): string {
+  return `${signaturesBelow(prefix)}${id}`;
+}
 
 /** @param sha256 of the text, lower-case hex */
 export function inputKey(sha256: string): string {

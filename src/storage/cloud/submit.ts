@@ -60,6 +60,7 @@ export async function submitTexts(
   const database = await cloud.database();
   const nonce = options.again ? crypto.randomUUID() : "";
   const batch = options.merge ? uuidOf("batch", nonce, optionsKey(options), ...texts.map(keyOfText).sort()) : null;
+  await cloud.sign("input", { signal: options.signal });
   const uploaded = await uploadAll(cloud, texts, options.signal);
   const jobs = texts.flatMap((text) => jobsOf(text, batch, nonce, options));
   const submitted: Submitted[] = [];
