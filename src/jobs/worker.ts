@@ -54,7 +54,7 @@ const PATIENCE_PER_GRACE = 4;
 const STOPS_PER_GRACE = 4;
 /** Archives below this are handed over several at a time: what they take is little, and nearly all their time is waiting. */
 const SMALL_ARCHIVE_BYTES = 1e6;
-const MOST_HANDED_OVER = 8;
+const MOST_HANDED_OVER = 16;
 /** Memory that handing over takes beside a fold, at most (scripts/bench/store.ts). */
 const HAND_OVER_BYTES = 150e6;
 /** A worker that does not stay gives up when the storage is away for so long. */

@@ -88,21 +88,21 @@ test("a large archive is handed over when the others are done", async () => {
   expect(handedOver).toEqual(["a", "b", "c"]);
 });
 
-test("no more than eight at a time", async () => {
-  const more = Array.from({ length: 20 }, (_, i) => `more-${i}`);
+test("no more than sixteen at a time", async () => {
+  const more = Array.from({ length: 40 }, (_, i) => `more-${i}`);
   for (const name of more) await place.putText(name, `${name} ${tale}`);
   const worker = workerOn(place);
   let underWay = 0;
   let most = 0;
   beforeWriting(async () => {
     most = Math.max(most, ++underWay);
-    await until(() => most >= 8);
+    await until(() => most >= 16);
     // Long enough for one more to begin, were it to.
     await Bun.sleep(30);
     underWay--;
   });
-  expect(await work(worker.request)).toMatchObject({ done: 23, failed: 0 });
-  expect(most).toBe(8);
+  expect(await work(worker.request)).toMatchObject({ done: 43, failed: 0 });
+  expect(most).toBe(16);
 });
 
 test.each(["no_space", "refused"] as FoldErrorCode[])(
@@ -215,6 +215,27 @@ test("an archive that a power cut has left with holes is made again", async () =
   expect(await work(workerOn(place, { jobId: job.id }).request)).toMatchObject({ done: 1 });
   const made = await place.open().openArchive("a", place.scratch);
   expect(readFileSync(made)).toEqual(whole ?? Buffer.alloc(0));
+});
+
+test("eight are begun at once, fewer when somebody waits for them or a moment has passed", async () => {
+  let begun = 0;
+  const handOver = new HandOver(() => {});
+  const begin = (count: number) => {
+    for (let i = 0; i < count; i++) handOver.begin(async () => void begun++);
+  };
+  begin(7);
+  await Promise.resolve();
+  expect([begun, handOver.isUnderWay]).toEqual([0, true]);
+  begin(1);
+  expect(begun).toBe(8);
+  await handOver.room(8);
+  begin(2);
+  expect(begun).toBe(8);
+  await handOver.done();
+  expect(begun).toBe(10);
+  begin(1);
+  await until(() => !handOver.isUnderWay);
+  expect(begun).toBe(11);
 });
 
 test("room is when enough are over, and what fails first is told to whoever asks", async () => {

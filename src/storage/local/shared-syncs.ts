@@ -22,6 +22,8 @@ export class SharedSyncs {
   private async afterCurrent(folder: string): Promise<void> {
     // How that ends is told to whoever asked for it.
     await this.underWay.get(folder)?.catch(() => {});
+    // Others who are about to ask have their turn first.
+    await new Promise((resolve) => setImmediate(resolve));
     this.next.delete(folder);
     const run = this.sync(folder);
     this.underWay.set(folder, run);

@@ -7,7 +7,7 @@ const NAME = /^spare-([a-z0-9]+)-/;
 /** Behind the name of one that is being removed. */
 const OLD = "-old";
 /** No process has more: so many jobs may be over before the next is claimed. */
-const MOST = 8;
+const MOST = 16;
 
 /**
  * The folders of jobs that are over, kept by their process for the next ones: `in_process/spare-<time>-<random>`, with
