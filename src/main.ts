@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import type { CommandIo } from "./cli/command.ts";
 import { isHangUpHeard } from "./cli/hang-up.ts";
 import type { Output } from "./cli/output.ts";
@@ -6,6 +7,7 @@ import { type Config, readConfig } from "./config.ts";
 import { FoldError } from "./errors.ts";
 import { versionLine } from "./version.ts";
 
+const STDOUT = 1;
 const INTERRUPTED = 130;
 
 /** Parse and dispatch; the exit code. */
@@ -69,13 +71,20 @@ function asksForJson(argv: readonly string[]): boolean {
   return argv.slice(0, end < 0 ? argv.length : end).includes("--json");
 }
 
+/** Write the version; false when that fails, and is to be tried again by whoever can tell why. */
+function hasWrittenVersion(): boolean {
+  try {
+    writeSync(STDOUT, `${versionLine()}\n`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function start(): Promise<void> {
   const argv = process.argv.slice(2);
   // Before anything is loaded: the version must come at once.
-  if (argv.length === 1 && argv[0] === "--version") {
-    console.log(versionLine());
-    return;
-  }
+  if (argv.length === 1 && argv[0] === "--version" && hasWrittenVersion()) return;
   const [program, config] = [programName(process.argv0, Bun.isStandaloneExecutable), readConfig()];
   const { Output } = await import("./cli/output.ts");
   const output = new Output(config, program);

@@ -4,6 +4,7 @@ import { exitCodes, FoldError } from "../errors.ts";
 import type { CommandArguments, CommandDefinition, CommandIo } from "./command.ts";
 import { definitions, helpTopics } from "./definitions.ts";
 import { nearest } from "./nearest.ts";
+import type { Output } from "./output.ts";
 import { formatTable, wrap } from "./text.ts";
 
 const help = { type: Boolean, alias: "h", description: "show this help" } as const;
@@ -25,6 +26,17 @@ function unknownTopic(topic: string, program: string): FoldError {
   const near = nearest(topic, [...definitions.map(({ name }) => name), ...helpTopics]);
   const hint = near === null ? `\`${program} help\` lists the topics` : `did you mean \`${program} help ${near}\`?`;
   return new FoldError("usage", `there is no help on ${topic}`, hint);
+}
+
+/** Prints as all results are printed: cleye writes to the console, which does not tell when nothing could be written. */
+function printHelp(show: () => void, output: Output): void {
+  const { log } = console;
+  console.log = (text: string) => output.line(text);
+  try {
+    show();
+  } finally {
+    console.log = log;
+  }
 }
 
 function overview(io: CommandIo): void {
@@ -54,7 +66,7 @@ function overview(io: CommandIo): void {
     undefined,
     [],
   );
-  parsed.showHelp();
+  printHelp(parsed.showHelp, output);
 }
 
 function helpOnCommand(definition: CommandDefinition, { program, output }: CommandIo): void {
@@ -88,7 +100,7 @@ function helpOnCommand(definition: CommandDefinition, { program, output }: Comma
     [],
   );
   const placeOf = (key: string) => (keys.includes(key) ? keys.indexOf(key) : keys.length);
-  parsed.showHelp();
+  printHelp(parsed.showHelp, output);
 }
 
 type FlagRow = [{ readonly data: { readonly name: string } }];

@@ -218,7 +218,9 @@ describe("mistakes", () => {
       const archive = join(folder, "ships-log.tar.zst");
       expect((await call(["run", samplePath, "--out", folder, "--quiet"])).exit).toBe(0);
       const watch = ["status", "--watch", "--state-dir", folder];
-      for (const args of [["show", archive], ["export", archive], watch, [...watch, "--json"]]) {
+      const results = [["show", archive], ["export", archive], watch, [...watch, "--json"]];
+      const aboutItself = [["help"], ["run", "--help"], ["help", "formatting"], ["--version"], ["completions", "zsh"]];
+      for (const args of [...results, ...aboutItself]) {
         const run = Bun.spawn([binary, ...args], { stdout: Bun.file("/dev/full"), stderr: "pipe" });
         expect(await run.stderr.text()).toContain(
           "cannot write to the standard output: no space left on the device\nhint: free some space",
@@ -240,6 +242,16 @@ describe("mistakes", () => {
       await watch.exited;
     });
   });
+
+  test.each(["help", "run --help", "--version", "completions zsh"])(
+    "nobody reads what %s has to say",
+    async (asked) => {
+      // Once nothing can be written any more the reader is gone; the shell tells how the program has ended.
+      const line = '( trap "" PIPE; while echo x; do :; done 2>/dev/null; "$0" "$@"; echo "exit code $?" >&2 ) | true';
+      const run = Bun.spawn(["sh", "-c", line, binary, ...asked.split(" ")], { stderr: "pipe" });
+      expect(await run.stderr.text()).toBe("exit code 0\n");
+    },
+  );
 
   test("a read-only folder", async () => {
     await withFolder(async (folder) => {
