@@ -10,7 +10,6 @@ const ENOUGH = Symbol("enough");
 
 /** `fold export ARCHIVE`: chunk by chunk, in constant memory; chunks that by their heads hold no match are not read. */
 export async function execute({ parameters, flags }: CommandArguments<ExportFlags>, io: CommandIo): Promise<number> {
-  if (flags.limit === 0) return 0;
   const { output } = io;
   const archive = await openNamed(parameters[0], flags, io);
   const lines = new LineBuffer(flags.format, (bytes) => output.writeNow(bytes));
@@ -21,6 +20,7 @@ export async function execute({ parameters, flags }: CommandArguments<ExportFlag
       ...(flags.origin === null ? {} : { origin: flags.origin }),
     };
     const text = await archive.text();
+    if (flags.limit === 0) return 0;
     let listed: readonly string[] | null = null;
     for await (const [entry, chunk] of archive.chunks(filter)) {
       const words = text.wordsOf(chunk);

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseShape, volumeOf } from "../../src/core/shapes.ts";
 import { binary, call } from "../support/binary.ts";
@@ -66,6 +67,16 @@ test("a word is found as a text would spell it: signs around it are none of it, 
       const { exit, stdout } = await call(["export", place, option, word]);
       expect([exit, stdout]).toEqual([0, "2x2\tdon't b c d\n"]);
     }
+  }
+});
+
+test("an archive that cannot be read is told, also where no line is asked for", async () => {
+  const damaged = join(folder, "damaged.tar.zst");
+  writeFileSync(damaged, readFileSync(path).fill(0, 100, 2_000));
+  for (const named of ["nosuch", damaged]) {
+    const [all, none] = [await call(["export", named]), await call(["export", named, "--limit", "0"])];
+    expect(all.exit).toBe(named === damaged ? 1 : 5);
+    expect(none).toEqual({ ...all, stdout: "" });
   }
 });
 
