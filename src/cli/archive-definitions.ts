@@ -79,6 +79,8 @@ export const archiveDefinitions: readonly CommandDefinition[] = [
   {
     name: "verify",
     summary: "check an archive: every hash, every ortho against its sentences",
+    about:
+      "It proves that the file is whole and that each ortho in it is a true one of the archive's own sentences, there once; it does not notice orthos that somebody has left out, with counts and hashes to match: that none is missing shows only when the text is folded again, and the archives are compared.",
     parameters: "ARCHIVE",
     atLeast: 1,
     atMost: 1,

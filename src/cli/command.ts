@@ -28,6 +28,8 @@ export interface CommandDefinition {
   readonly name: string;
   /** One line, for the list of commands. */
   readonly summary: string;
+  /** What its own help says besides, in whole sentences. */
+  readonly about?: string;
   /** Names of the parameters as help prints them, for instance `PATH...` or `[TOPIC]`. */
   readonly parameters: string;
   /** How many parameters there must and may be. */

@@ -70,18 +70,19 @@ function overview(io: CommandIo): void {
 }
 
 function helpOnCommand(definition: CommandDefinition, { program, output }: CommandIo): void {
-  const { name, summary, parameters, flags, examples } = definition;
+  const { name, summary, about, parameters, flags, examples } = definition;
   const keys = Object.keys(flags);
   const described = Object.entries(flags).map(([key, { type, description, placeholder, shown }]) => {
     const text = shown === null ? description : `${description} (default: ${shown})`;
     return [key, { type, description: text, ...(placeholder === null ? {} : { placeholder }) }] as const;
   });
+  const aboutLines = about === undefined ? [] : ["", ...wrap(output.named(about), output.columns)];
   const parsed = cli(
     {
       name: `${program} ${name}`,
       flags: { ...Object.fromEntries(described), help },
       help: {
-        description: `${summary[0].toUpperCase()}${summary.slice(1)}.`,
+        description: [`${summary[0].toUpperCase()}${summary.slice(1)}.`, ...aboutLines].join("\n"),
         usage: [program, name, keys.length > 0 ? "[options]" : "", parameters].filter(Boolean).join(" "),
         examples: formatTable(
           examples.map(([args, what]) => [`${program} ${args.replaceAll("{program}", program)}`, what]),

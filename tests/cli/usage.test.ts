@@ -29,12 +29,20 @@ test.each(definitions.map((definition) => [definition.name, definition] as const
     const [byOption, byCommand] = await Promise.all([call([name, "--help"]), call(["help", name])]);
     expect(byOption).toEqual(byCommand);
     expect([byOption.exit, byOption.stderr]).toEqual([0, ""]);
+    expect(byOption.stdout.replaceAll("\n", " ")).toContain(definition.about ?? "");
     for (const key of Object.keys(definition.flags)) expect(byOption.stdout).toContain(`${flagName(key)} `);
     for (const [example] of definition.examples) {
       expect(byOption.stdout).toContain(`fold ${example.replaceAll("{program}", "fold")}`);
     }
   },
 );
+
+test("help on verify tells what it does not prove", async () => {
+  const { stdout } = await call(["help", "verify"], { env: { COLUMNS: "60" } });
+  expect(stdout.replaceAll("\n", " ")).toContain("it does not notice orthos that somebody has left out");
+  const about = stdout.slice(0, stdout.indexOf("Usage:"));
+  for (const line of about.split("\n")) expect(line.length).toBeLessThanOrEqual(70);
+});
 
 test("help on the environment and on exit codes names all of them", async () => {
   const [variables, exits] = await Promise.all([call(["help", "environment"]), call(["help", "exit-codes"])]);
