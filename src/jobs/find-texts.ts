@@ -1,5 +1,6 @@
-import { type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
+import { closeSync, constants, type Dirent, openSync, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { isatty } from "node:tty";
 import { isMissing } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 import type { TextPlace } from "./read-texts.ts";
@@ -49,13 +50,34 @@ export function findTexts(paths: readonly string[], become: Become = archives): 
 function textsAt(path: string): TextPlace[] {
   let texts: TextPlace[];
   try {
-    if (!statSync(path).isDirectory()) return [placeOf(path)];
+    const info = statSync(path);
+    if (isDevice(info, path)) return [placeOf(path, isNoText(path))];
+    if (!info.isDirectory()) return [placeOf(path)];
     texts = textsBelow(path, readdirSync(path, { withFileTypes: true }), [realpathSync(path)]);
   } catch (error) {
     throw fromSystemError(error, "read the text", path);
   }
   if (texts.length > 0) return texts.sort((a, b) => ((a.path ?? "") < (b.path ?? "") ? -1 : 1));
   throw new FoldError("empty", `the folder ${path} holds no texts`, "texts are files whose names end in .txt");
+}
+
+/** What has no end or no words, and is not somebody who types: `/dev/null`, `/dev/zero`, a disk. */
+function isDevice(info: Stats, path: string): boolean {
+  return info.isBlockDevice() || (info.isCharacterDevice() && !isTerminal(path));
+}
+
+function isTerminal(path: string): boolean {
+  // Not to become the terminal of this process, and not to wait for one that is not connected.
+  const terminal = openSync(path, constants.O_RDONLY | constants.O_NOCTTY | constants.O_NONBLOCK);
+  try {
+    return isatty(terminal);
+  } finally {
+    closeSync(terminal);
+  }
+}
+
+function isNoText(path: string): FoldError {
+  return new FoldError("empty", `${path} is a device and holds no words`, "give a text file, a folder, or a pipe");
 }
 
 function placeOf(path: string, trouble?: FoldError): TextPlace {

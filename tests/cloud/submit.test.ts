@@ -99,6 +99,11 @@ test("what cannot be folded is refused with its place, and nothing is sent", asy
     mkdirSync(join(folder, "none"));
     expect(await call(["submit", "none"], { env, cwd: folder })).toMatchObject({ exit: 1 });
     expect(await call(["submit", "missing.txt"], { env, cwd: folder })).toMatchObject({ exit: 5 });
+    const device = await call(["submit", "good.txt", "/dev/null"], { env, cwd: folder });
+    expect([device.exit, device.stderr]).toEqual([
+      1,
+      expect.stringContaining("/dev/null is a device and holds no words"),
+    ]);
     mkdirSync(join(folder, "twice/a"), { recursive: true });
     mkdirSync(join(folder, "twice/b"), { recursive: true });
     for (const place of ["a", "b"]) writeFileSync(join(folder, "twice", place, "book.txt"), `one ${place}.\n`);
