@@ -19,7 +19,7 @@ export async function execute({ parameters, flags }: CommandArguments<RunFlags>,
   checkNames(places, flags);
   const threads = new WalkThreads();
   try {
-    if (flags.merge) await runOne(await readUnion(places, flags), flags, threads, io);
+    if (flags.merge) await runOne(await readUnion(places, flags, io.signal), flags, threads, io);
     else await runEach(places, flags, threads, io);
     return 0;
   } finally {
@@ -33,7 +33,12 @@ async function runEach(
   threads: WalkThreads,
   io: CommandIo,
 ): Promise<void> {
-  await eachText(places, async (place) => runOne(await readOne(place, flags), flags, threads, io), "folded", io);
+  await eachText(
+    places,
+    async (place) => runOne(await readOne(place, flags, io.signal), flags, threads, io),
+    "folded",
+    io,
+  );
 }
 
 function checkFlags(flags: RunFlags): void {
@@ -63,18 +68,18 @@ function optionsOf({ maxDims, minVolume, shard }: RunFlags): FoldOptions {
   return { max_dims: maxDims, min_volume: minVolume, shard };
 }
 
-async function readOne(place: TextPlace, flags: RunFlags): Promise<FoldInput> {
-  const { corpus, source } = await readText(place);
+async function readOne(place: TextPlace, flags: RunFlags, signal: AbortSignal): Promise<FoldInput> {
+  const { corpus, source } = await readText(place, signal);
   const name = flags.name ?? source.name;
   const named = { ...source, name };
   return { corpus, ...identity(name, { kind: "text", name }, [named], flags) };
 }
 
-async function readUnion(places: readonly TextPlace[], flags: RunFlags): Promise<FoldInput> {
+async function readUnion(places: readonly TextPlace[], flags: RunFlags, signal: AbortSignal): Promise<FoldInput> {
   const builder = new CorpusBuilder();
   const sources: ReadText["source"][] = [];
   for (const place of places) {
-    const { corpus, source } = await readText(place);
+    const { corpus, source } = await readText(place, signal);
     builder.addCorpus(corpus);
     sources.push(source);
   }

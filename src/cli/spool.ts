@@ -2,6 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCode } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
+import { readOnce } from "../jobs/read-once.ts";
 import type { TextPlace } from "../jobs/read-texts.ts";
 import { withTemporaryFolder } from "../storage/temporary-folder.ts";
 import { kindOf } from "./look-through.ts";
@@ -50,34 +51,13 @@ async function copyOf({ name, path }: TextPlace, folder: string, signal: AbortSi
     throw notKept(error, folder);
   });
   try {
-    for await (const piece of piecesOf(path, title, signal)) await write(file, piece, folder);
+    for await (const piece of readOnce(path, title, signal)) await write(file, piece, folder);
   } finally {
     await file.close().catch((error: unknown) => {
       throw notKept(error, folder);
     });
   }
   return { name, title, path: copy };
-}
-
-/** A stream of the web: unlike one of Node it can be left while it waits for somebody to write, or to open the pipe. */
-async function* piecesOf(path: string | null, title: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  let reader: ReturnType<ReadableStream<Uint8Array>["getReader"]> | null = null;
-  const leave = () => void reader?.cancel().catch(() => {});
-  signal.addEventListener("abort", leave);
-  try {
-    reader = (path === null ? Bun.stdin : Bun.file(path)).stream().getReader();
-    for (;;) {
-      if (signal.aborted) throw new FoldError("interrupted", `stopped while ${title} was read`, "nothing was sent");
-      const { done, value } = await reader.read();
-      if (done && !signal.aborted) return;
-      if (value !== undefined) yield value;
-    }
-  } catch (error) {
-    throw fromSystemError(error, "read the text", title);
-  } finally {
-    signal.removeEventListener("abort", leave);
-    leave();
-  }
 }
 
 async function write(file: FileHandle, piece: Uint8Array, folder: string): Promise<void> {

@@ -56,7 +56,7 @@ export async function execute({ parameters, flags }: CommandArguments<StageFlags
 }
 
 async function stage(place: TextPlace, input: string, flags: StageFlags, io: CommandIo): Promise<void> {
-  const plan = await planOf(place, flags, input);
+  const plan = await planOf(place, flags, input, io.signal);
   const { name, text, cut } = plan;
   if (cut.lines === 0) io.output.warn(nothingFound(plan, flags));
   if (!flags.quiet) for (const note of notes(plan, flags)) io.output.note(note);
@@ -85,8 +85,8 @@ function inputFolder(config: StorageConfig): string {
   }
 }
 
-async function planOf(place: TextPlace, flags: StageFlags, input: string): Promise<Plan> {
-  const text = await readDecoded(place);
+async function planOf(place: TextPlace, flags: StageFlags, input: string, signal: AbortSignal): Promise<Plan> {
+  const text = await readDecoded(place, signal);
   const by = flags.by instanceof RegExp ? lineTest(flags.by) : flags.by;
   const cut = cutText(text, { ...flags, by });
   const count = cut.pieces.length;

@@ -3,6 +3,7 @@ import type { Source } from "../archive/manifest.ts";
 import { type Corpus, corpusOfText } from "../core/corpus.ts";
 import { checkTextSize, decodeText } from "../core/text.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
+import { readOnce } from "./read-once.ts";
 
 /** Where a text is: a file, or the standard input. */
 export interface TextPlace {
@@ -22,10 +23,11 @@ export interface ReadText {
 /**
  * Read a text into its sentences.
  *
- * @throws FoldError `not_found`, `unreadable`, `not_utf8`, `too_long`, or `empty` when it holds no word
+ * @param signal leaves a text that somebody else has yet to write
+ * @throws FoldError `not_found`, `unreadable`, `not_utf8`, `too_long`, `interrupted`, or `empty` when it holds no word
  */
-export async function readText(place: TextPlace): Promise<ReadText> {
-  const { corpus, counts } = corpusOfText(await readDecoded(place));
+export async function readText(place: TextPlace, signal?: AbortSignal): Promise<ReadText> {
+  const { corpus, counts } = corpusOfText(await readDecoded(place, signal));
   if (corpus.words.length === 0) throw holdsNoWords(place);
   return { corpus, source: { name: place.name, ...counts } };
 }
@@ -33,20 +35,23 @@ export async function readText(place: TextPlace): Promise<ReadText> {
 /**
  * Read a text as it is written.
  *
- * @throws FoldError `not_found`, `unreadable`, `not_utf8` or `too_long`
+ * @param signal as above
+ * @throws FoldError `not_found`, `unreadable`, `not_utf8`, `too_long` or `interrupted`
  */
-export async function readDecoded(place: TextPlace): Promise<string> {
-  return decodeText(await readBytes(place), place.path ?? "the standard input");
+export async function readDecoded(place: TextPlace, signal?: AbortSignal): Promise<string> {
+  return decodeText(await readBytes(place, signal), place.path ?? "the standard input");
 }
 
 /**
  * The bytes of a text.
  *
- * @throws FoldError `not_found`, `unreadable` or `too_long`, or what kept it from being read before
+ * @param signal as above
+ * @throws FoldError `not_found`, `unreadable`, `too_long` or `interrupted`, or what kept it from being read before
  */
-export async function readBytes({ path, trouble }: TextPlace): Promise<Uint8Array> {
+export async function readBytes({ path, trouble }: TextPlace, signal?: AbortSignal): Promise<Uint8Array> {
   if (trouble !== undefined) throw trouble;
-  return path === null ? new Uint8Array(await Bun.stdin.arrayBuffer()) : readFile(path);
+  const file = path === null ? null : readFile(path);
+  return file ?? Buffer.concat(await Array.fromAsync(readOnce(path, path ?? "the standard input", signal)));
 }
 
 /** The error of a text without words. */
@@ -58,9 +63,12 @@ export function holdsNoWords({ path }: TextPlace): FoldError {
   );
 }
 
-function readFile(path: string): Uint8Array {
+/** null for what is no file: a pipe, whose other end may keep whoever waits for it from hearing a signal. */
+function readFile(path: string): Uint8Array | null {
   try {
-    checkTextSize(statSync(path).size, path);
+    const info = statSync(path);
+    if (info.isFIFO() || info.isSocket() || info.isCharacterDevice()) return null;
+    checkTextSize(info.size, path);
     return readFileSync(path);
   } catch (error) {
     throw fromSystemError(error, "read the text", path);

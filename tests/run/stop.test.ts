@@ -1,6 +1,6 @@
 // A run may be ended at any moment, in any way: the same command goes on, and the archive is the same to the byte.
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isHangUpHeard } from "../../src/cli/hang-up.ts";
 import { binary, must, report, start } from "../support/binary.ts";
@@ -149,3 +149,47 @@ test("a bench that is stopped ends the run under way, and leaves nothing behind"
     expect(readdirSync(scratch)).toEqual([]);
   });
 });
+
+test.each(["run", "stage"])(
+  "%s is stopped while it waits for a text that somebody has yet to write",
+  async (command) => {
+    await withFolder(async (folder) => {
+      if (!Bun.spawnSync(["mkfifo", "pipe"], { cwd: folder }).success) throw new Error("no pipe could be made");
+      const [input, output] = [{ stdin: "pipe", cwd: folder } as const, { stdout: "pipe", stderr: "pipe" } as const];
+      const byName = Bun.spawn([binary, command, "pipe"], { ...input, ...output });
+      let writer: number | null = null;
+      while (writer === null) {
+        await Bun.sleep(5);
+        writer = openedIfRead(join(folder, "pipe"));
+      }
+      const standard = Bun.spawn([binary, command, "-"], { ...input, ...output });
+      standard.stdin.write("all the readers.\n".repeat(100_000));
+      // More than a pipe holds.
+      await standard.stdin.flush();
+      for (const [title, child] of [["pipe", byName] as const, ["the standard input", standard] as const]) {
+        child.kill("SIGINT");
+        expect(await child.stderr.text()).toContain(`stopped while ${title} was read\nhint: `);
+        expect([await child.exited, await child.stdout.text()]).toEqual([130, ""]);
+      }
+      closeSync(writer);
+      expect(readdirSync(folder)).toEqual(["pipe"]);
+    });
+  },
+);
+
+test("a pipe that has the name of a file is a text", async () => {
+  await withFolder(async (folder) => {
+    const line = 'exec 3< <(cat); exec "$0" run /dev/fd/3 --no-archive --json';
+    const child = Bun.spawn(["bash", "-c", line, binary], { cwd: folder, stdin: Buffer.from("a b. c d. a c. b d.") });
+    expect(JSON.parse(await child.stdout.text())).toMatchObject({ orthos: 1 });
+  });
+});
+
+/** A pipe's other end; null while nobody reads it, for then it cannot be opened without waiting. */
+function openedIfRead(pipe: string): number | null {
+  try {
+    return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    return null;
+  }
+}
