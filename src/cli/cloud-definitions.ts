@@ -100,6 +100,8 @@ export const cloudDefinitions: readonly CommandDefinition[] = [
   {
     name: "worker",
     summary: "work off the jobs of a fleet, beside as many other workers on as many machines as you like",
+    about:
+      "A worker may be there before its database: it waits half a minute for the first answer, and says so. Other commands wait five seconds.",
     parameters: "",
     atLeast: 0,
     atMost: 0,

@@ -7,6 +7,7 @@ import { serverOf } from "../db/server.ts";
 import { FoldError } from "../errors.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import { type DbAction, type DbFlags, dbActions } from "./db-definition.ts";
+import { firstContact } from "./first-contact.ts";
 import { formatCount, formatTable } from "./text.ts";
 
 /** A person waits. */
@@ -33,7 +34,7 @@ export async function execute({ parameters, flags }: CommandArguments<DbFlags>, 
   }
   const { url } = readDatabaseConfig();
   const { reply_ms, run } = actions[action];
-  const database = await openDatabase({ url, max: 1, patience_ms: PATIENCE_MS, reply_ms });
+  const database = await openDatabase({ url, max: 1, patience_ms: PATIENCE_MS, reply_ms, contact: firstContact(io) });
   try {
     await run(database, flags, io);
   } finally {

@@ -5,6 +5,7 @@ import type { CloudConfig } from "../storage/cloud/cloud-config.ts";
 import { createStorage, parseBackend, type StorageConfig } from "../storage/create-storage.ts";
 import type { Storage } from "../storage/port.ts";
 import type { CommandIo } from "./command.ts";
+import { firstContact } from "./first-contact.ts";
 import { stateDirectory } from "./state-directory.ts";
 
 /** The options of all commands that have to do with jobs. */
@@ -57,7 +58,7 @@ export async function withStorage<T>(
   io: CommandIo,
   act: (storage: Storage) => Promise<T>,
 ): Promise<T> {
-  const storage = createStorage(storageConfig(flags, io));
+  const storage = createStorage(storageConfig(flags, io), firstContact(io));
   try {
     return await act(storage);
   } finally {

@@ -7,6 +7,7 @@ import type { WorkRequest } from "../jobs/work-request.ts";
 import { work } from "../jobs/worker.ts";
 import { createStorage, type StorageConfig } from "../storage/create-storage.ts";
 import type { CommandIo } from "./command.ts";
+import { reachDatabase } from "./first-contact.ts";
 import { LogFile } from "./log-file.ts";
 import { Screen } from "./screen.ts";
 import { formatBytes, formatCounted } from "./text.ts";
@@ -38,6 +39,7 @@ export async function runWorker(
   flags: WorkerFlags,
   io: CommandIo,
 ): Promise<number> {
+  await reachDatabase(storage, io);
   const { workerId, heartbeat_ms, partsAfter_ms } = config;
   const worker = `${workerId}-${crypto.randomUUID().slice(0, RANDOM_CHARACTERS)}`;
   const quit = new AbortController();

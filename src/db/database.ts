@@ -1,5 +1,6 @@
 import { FoldError } from "../errors.ts";
 import { type Address, parseAddress, tlsOf } from "./connection.ts";
+import { Contact, type FirstContact } from "./contact.ts";
 import { fromDatabaseError, isConnectionLost, isTakenBack } from "./failures.ts";
 import { type Client, Pool } from "./pool.ts";
 
@@ -14,6 +15,8 @@ export interface DatabaseOptions {
   readonly patience_ms?: number;
   /** Without an answer for so long a connection counts as lost. */
   readonly reply_ms?: number;
+  /** What is different until the server has answered for the first time. */
+  readonly contact?: FirstContact;
 }
 
 /** One thing to be done in the database, in such a way that it is done once. */
@@ -44,6 +47,8 @@ const LONGEST_PAUSE_MS = 5_000;
  */
 export class Database {
   private isClosed = false;
+  /** What ends the pauses that are under way. */
+  private readonly wakes = new Set<() => void>();
 
   constructor(
     /** Host, port and name of the database, for messages. */
@@ -51,6 +56,7 @@ export class Database {
     private readonly pool: Pool,
     private readonly patience_ms: number,
     private readonly reply_ms: number,
+    private readonly contact: Contact,
   ) {}
 
   /**
@@ -58,7 +64,17 @@ export class Database {
    *
    * @throws FoldError `unreachable` when there was no connection for the patience, `refused`, `schema`, `failed`
    */
-  async do<T>({ run, find, patience_ms = this.patience_ms }: Task<T>): Promise<T> {
+  async do<T>(task: Task<T>): Promise<T> {
+    this.contact.begin();
+    try {
+      return await this.doOnce(task);
+    } finally {
+      this.contact.end();
+    }
+  }
+
+  private async doOnce<T>({ run, find, patience_ms = this.patience_ms }: Task<T>): Promise<T> {
+    const started_ms = performance.now();
     // Set by the first failure: whoever waited long for an answer that was lost must still learn what became of it.
     let deadline: number | null = null;
     let isUnsure = false;
@@ -75,13 +91,16 @@ export class Database {
           const done = await this.answered(find).catch(() => null);
           if (done !== null) return done;
         }
+        this.contact.failed(error);
         const isLost = isConnectionLost(error);
         deadline ??= performance.now() + (isLost ? patience_ms : this.patience_ms);
         isUnsure ||= isLost;
-        const pause_ms = Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries);
+        const longest_ms = this.contact.longestPause_ms(LONGEST_PAUSE_MS);
+        const pause_ms = Math.random() * Math.min(longest_ms, FIRST_PAUSE_MS * 2 ** tries);
         const mayRetry = (isLost || isTakenBack(error)) && !this.isClosed;
-        if (!mayRetry || performance.now() + pause_ms > deadline) throw fromDatabaseError(error, this.place);
-        await Bun.sleep(pause_ms);
+        const until = this.contact.deadline_ms(started_ms, deadline);
+        if (!mayRetry || performance.now() + pause_ms > until) throw fromDatabaseError(error, this.place);
+        await this.pause(pause_ms);
       }
     }
   }
@@ -94,7 +113,22 @@ export class Database {
   /** Close all connections; what is under way is cut off. */
   async close(): Promise<void> {
     this.isClosed = true;
+    this.contact.end();
+    for (const wake of this.wakes) wake();
     await this.pool.close();
+  }
+
+  /** Until it is over, or the connections are closed. */
+  private pause(time_ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.wakes.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, time_ms);
+      this.wakes.add(wake);
+    });
   }
 
   private async answered<T>(run: (sql: Client) => Promise<T>): Promise<T> {
@@ -137,6 +171,7 @@ class NoReply extends Error {
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const address = parseAddress(options.url);
   const tls = tlsOf(address);
+  const contact = new Contact(placeOf(address), options.contact ?? {});
   // Loaded here: whoever folds a text on his own machine needs no database.
   const { default: postgres } = await import("postgres");
   const connect = () =>
@@ -159,9 +194,11 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       connection: { application_name: "fold" },
       types: { bigint: { to: 20, from: [20], serialize: (value: number) => String(value), parse: safeInteger } },
       onnotice: () => {},
+      // What a server says of itself once it has let somebody in.
+      onparameter: () => contact.made(),
     });
   const { max = MOST_CONNECTIONS, patience_ms = PATIENCE_MS, reply_ms = REPLY_MS } = options;
-  return new Database(placeOf(address), new Pool(connect, max), patience_ms, reply_ms);
+  return new Database(placeOf(address), new Pool(connect, max), patience_ms, reply_ms, contact);
 }
 
 /** Host, port and name of a database, for messages. */

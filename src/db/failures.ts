@@ -47,7 +47,8 @@ export function violates(error: unknown, constraint: string): boolean {
   return error instanceof Error && "constraint_name" in error && error.constraint_name === constraint;
 }
 
-function isFromServer(error: unknown): boolean {
+/** Whether a server or pooler has said so itself: then one is there. */
+export function isFromServer(error: unknown): boolean {
   return error instanceof Error && "severity" in error;
 }
 
@@ -66,6 +67,11 @@ export function fromDatabaseError(error: unknown, place: string): FoldError {
   if (error instanceof FoldError) return error;
   const [code, what, hint] = explain(error);
   return new FoldError(code, `database ${place}: ${what}`, hint, error);
+}
+
+/** What is wrong, without the place. */
+export function reasonOf(error: unknown): string {
+  return error instanceof FoldError ? error.message : explain(error)[1];
 }
 
 function explain(error: unknown): readonly [FoldErrorCode, string, string] {

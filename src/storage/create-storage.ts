@@ -1,3 +1,4 @@
+import type { FirstContact } from "../db/contact.ts";
 import { FoldError } from "../errors.ts";
 import type { CloudConfig } from "./cloud/cloud-config.ts";
 import { CloudStorage } from "./cloud/cloud-storage.ts";
@@ -25,13 +26,17 @@ export interface LocalConfig {
   readonly whole_below_bytes: number;
 }
 
-/** Open the storage that a configuration names. */
-export function createStorage(config: StorageConfig): Storage {
+/**
+ * Open the storage that a configuration names.
+ *
+ * @param contact how to meet a database for the first time, where there is one; left out: with patience, and in silence
+ */
+export function createStorage(config: StorageConfig, contact: FirstContact = {}): Storage {
   switch (config.backend) {
     case "local":
       return new LocalStorage({ ...config, folder: config.stateDir });
     case "cloud":
-      return new CloudStorage(config);
+      return new CloudStorage(config, contact);
     case "spaces":
       return new SpacesStorage(config);
   }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { FirstContact } from "../../db/contact.ts";
 import { type Database, openDatabase } from "../../db/database.ts";
 import { fleetIdentity } from "../../db/fleet-identity.ts";
 import { checkSchema } from "../../db/migrations.ts";
@@ -28,7 +29,11 @@ export class CloudParts {
   private known: Signer | null = null;
   private readonly signed = new Map<keyof Buckets, { readonly done: Promise<void>; readonly at_ms: number }>();
 
-  constructor(private readonly config: CloudConfig) {
+  /** @param contact how to meet the database for the first time; left out: with patience, and in silence */
+  constructor(
+    private readonly config: CloudConfig,
+    private readonly contact: FirstContact = {},
+  ) {
     this.connection = new Connection(config.spaces);
     const { input, results, temp } = config.buckets;
     this.input = new Bucket(this.connection, input);
@@ -99,7 +104,7 @@ export class CloudParts {
   }
 
   private async openDatabase(): Promise<Database> {
-    const database = await openDatabase({ url: this.config.databaseUrl });
+    const database = await openDatabase({ url: this.config.databaseUrl, contact: this.contact });
     try {
       await checkSchema(database);
       return database;

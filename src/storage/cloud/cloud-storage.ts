@@ -5,6 +5,7 @@ import { abandonJob } from "../../db/abandon-job.ts";
 import { cancelJob } from "../../db/cancel-job.ts";
 import { completedBy, completeJob } from "../../db/complete-job.ts";
 import { parseAddress } from "../../db/connection.ts";
+import type { FirstContact } from "../../db/contact.ts";
 import { type Database, placeOf } from "../../db/database.ts";
 import { failJob } from "../../db/fail-job.ts";
 import { heartbeat } from "../../db/heartbeat.ts";
@@ -62,8 +63,12 @@ export class CloudStorage implements Storage {
   /** Attempts that have put parts into the bucket. */
   private readonly spilled = new WeakSet<Attempt>();
 
-  constructor(private readonly config: CloudConfig) {
-    this.cloud = new CloudParts(config);
+  /** @param contact as of CloudParts */
+  constructor(
+    private readonly config: CloudConfig,
+    contact: FirstContact = {},
+  ) {
+    this.cloud = new CloudParts(config, contact);
     this.parts = new Parts(this.cloud.temp);
     this.archives = new BucketArchives(this.cloud.results, this.cloud.cache);
     this.place = placeOf(parseAddress(config.databaseUrl));
