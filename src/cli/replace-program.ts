@@ -1,4 +1,5 @@
-// A program and the one before it change places. At every moment there is a whole program at its path.
+// A program and the one before it change places. At every moment there is a whole program at its path, and no version that
+// is in use or kept is lost, whenever this ends.
 import {
   chmodSync,
   constants,
@@ -7,12 +8,13 @@ import {
   linkSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { syncFolder } from "../disk.ts";
+import { isMissing, syncFolder } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
 
 const TEMPORARY = ".fold-upgrade-";
@@ -24,9 +26,15 @@ export function previousOf(path: string): string {
   return `${path}.previous`;
 }
 
-/** Whether there is a program to go back to. */
-export function hasPrevious(path: string): boolean {
-  return existsSync(previousOf(path));
+/** What was replaced, until it takes the place of what was replaced before. */
+function replacedOf(path: string): string {
+  return `${previousOf(path)}.next`;
+}
+
+/** The program to go back to, whatever an upgrade was killed in; null when there is none. */
+export function keptOf(path: string): string | null {
+  if (isUnfinished(path)) return replacedOf(path);
+  return existsSync(previousOf(path)) ? previousOf(path) : null;
 }
 
 /**
@@ -85,17 +93,20 @@ function removeLeftBehind(parent: string): void {
  * Puts a new program, which is on the disk already, in the place of another, and keeps that one.
  *
  * @param was the identity of the other, from before the upgrade began
+ * @param before called before each step
  * @throws FoldError `conflict` where somebody else has replaced it since
  */
-export function replaceProgram(path: string, program: string, folder: string, was: string): void {
+export function replaceProgram(
+  path: string,
+  program: string,
+  folder: string,
+  was: string,
+  before: () => void = () => {},
+): void {
   changePlaces(path, was, () => {
     // Whoever could run it can run the new one, whatever the umask of this process.
     chmodSync(program, statSync(path).mode & 0o777);
-    const old = join(folder, "old");
-    secondName(path, old);
-    // First what was there gets its second name, then it loses its first: a crash between the two leaves it in place.
-    renameSync(old, previousOf(path));
-    renameSync(program, path);
+    putInPlace(path, program, folder, before);
   });
 }
 
@@ -103,16 +114,15 @@ export function replaceProgram(path: string, program: string, folder: string, wa
  * Puts the kept program back in its place, and keeps the one that was there.
  *
  * @param was as above
+ * @param before as above
  * @throws FoldError `conflict` as above
  */
-export function bringBack(path: string, folder: string, was: string): void {
+export function bringBack(path: string, folder: string, was: string, before: () => void = () => {}): void {
   changePlaces(path, was, () => {
-    const [program, old] = [join(folder, "program"), join(folder, "old")];
+    const program = join(folder, "program");
+    before();
     secondName(previousOf(path), program);
-    secondName(path, old);
-    // The other way round than above: a crash between the two would leave what is wanted back in the folder alone.
-    renameSync(program, path);
-    renameSync(old, previousOf(path));
+    putInPlace(path, program, folder, before);
   });
 }
 
@@ -125,11 +135,51 @@ function changePlaces(path: string, was: string, change: () => void): void {
     );
   }
   try {
+    finish(path);
     change();
-    syncFolder(dirname(path));
   } catch (error) {
     throw fromSystemError(error, "write the program", basename(path));
   }
+}
+
+/**
+ * The steps of every change. What is there gets a second name, then it loses its first to the new one, then its second
+ * name becomes that of what is kept: what was kept before goes only then. Whoever is killed in between leaves the second
+ * name, which tells the next how far it came.
+ */
+function putInPlace(path: string, program: string, folder: string, before: () => void): void {
+  const [parent, old] = [dirname(path), join(folder, "old")];
+  before();
+  // Not at once under the name that counts: a copy is not whole before its end.
+  secondName(path, old);
+  before();
+  renameSync(old, replacedOf(path));
+  syncFolder(parent);
+  before();
+  renameSync(program, path);
+  syncFolder(parent);
+  before();
+  finish(path);
+}
+
+/** The last step, of this change or of one that was killed before it. */
+function finish(path: string): void {
+  if (!isUnfinished(path)) return;
+  try {
+    renameSync(replacedOf(path), previousOf(path));
+  } catch (error) {
+    // Somebody else, who came later, has done it.
+    if (!isMissing(error)) throw error;
+  }
+  syncFolder(dirname(path));
+}
+
+/** Whether a program was replaced that has not become the kept one; what still stands in its place was not replaced. */
+function isUnfinished(path: string): boolean {
+  const [now, replaced] = [path, replacedOf(path)].map((name) => statSync(name, { throwIfNoEntry: false }));
+  if (now === undefined || replaced === undefined) return false;
+  if (now.dev === replaced.dev && now.ino === replaced.ino) return false;
+  return now.size !== replaced.size || !readFileSync(path).equals(readFileSync(replacedOf(path)));
 }
 
 /** A link where the file system knows links, else a copy. */

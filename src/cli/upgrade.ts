@@ -5,7 +5,7 @@ import { FoldError } from "../errors.ts";
 import { version } from "../version.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
 import { Release } from "./release.ts";
-import { bringBack, hasPrevious, identityOf, previousOf, replaceProgram, withFolderBeside } from "./replace-program.ts";
+import { bringBack, identityOf, keptOf, previousOf, replaceProgram, withFolderBeside } from "./replace-program.ts";
 import { formatBytes } from "./text.ts";
 import { tryProgram } from "./try-program.ts";
 import type { UpgradeFlags } from "./upgrade-definition.ts";
@@ -82,11 +82,11 @@ async function upgrade(path: string, wanted: string | null, io: CommandIo): Prom
 }
 
 async function rollBack(path: string): Promise<UpgradeReport> {
-  const [previous, was] = [previousOf(path), identityOf(path)];
-  if (!hasPrevious(path)) {
+  const [previous, kept, was] = [previousOf(path), keptOf(path), identityOf(path)];
+  if (kept === null) {
     throw new FoldError("not_found", `there is no ${previous}`, "only what an upgrade replaced can be brought back");
   }
-  const to = await tryProgram(previous);
+  const to = await tryProgram(kept);
   await withFolderBeside(path, (folder) => bringBack(path, folder, was));
   return { from: version.fold, to, path, previous };
 }

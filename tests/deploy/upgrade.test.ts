@@ -312,6 +312,43 @@ test.if(setpriv !== null)("what another user left behind keeps nobody from an up
   expect([ended.exit, await versionOf(program)]).toEqual([0, NEWER]);
 });
 
+/** A program of another version. */
+async function unpack(one: string, path: string): Promise<void> {
+  const packed = await Bun.file(join(server.folder, one, `fold-${target}.gz`)).bytes();
+  writeFileSync(path, Bun.gunzipSync(packed), { mode: 0o755 });
+}
+
+/** Change the program, killed before a step; null when there was no such step any more. */
+async function killedBefore(step: number, other: string): Promise<true | null> {
+  const script = projectFile("tests/support/end-upgrade.ts");
+  const child = Bun.spawn([process.execPath, script, program, other, String(step)], { stderr: "inherit" });
+  await child.exited;
+  if (child.signalCode === "SIGKILL") return true;
+  expect(child.exitCode).toBe(0);
+  return null;
+}
+
+test.each(["upgrade", "rollback"])("%s, killed before any of its steps: no version is lost", async (what) => {
+  const previous = `${program}.previous`;
+  const seen = new Set<string>();
+  for (let step = 0, wasKilled = true; wasKilled; step++) {
+    renameSync(home, `${home}-${step}`);
+    installed(home, "orthofold");
+    await unpack(OLDER, previous);
+    const other = what === "upgrade" ? join(home, "new") : "";
+    if (other !== "") await unpack(NEWER, other);
+    wasKilled = (await killedBefore(step, other)) !== null;
+    const [now, next] = [await versionOf(program), what === "upgrade" ? NEWER : OLDER];
+    seen.add(now);
+    expect([version.fold, next]).toContain(now);
+    // Whichever it is, the one before it can be brought back, and then it again.
+    const before = now === version.fold ? OLDER : version.fold;
+    expect([(await upgrade("--rollback")).exit, await versionOf(program)]).toEqual([0, before]);
+    expect([(await upgrade("--rollback")).exit, await versionOf(program)]).toEqual([0, now]);
+  }
+  expect(seen.size).toBe(2);
+});
+
 test("what an upgrade that was killed left behind is removed later", async () => {
   const left = join(home, ".fold-upgrade-abcdef");
   mkdirSync(left);
