@@ -103,6 +103,7 @@ export async function foldInput(input: FoldInput, settings: FoldSettings, io: Co
       threads,
       ...(settings.keptThreads === undefined ? {} : { keptThreads: settings.keptThreads }),
       archive: settings.folder === null ? null : (settings.path ?? archivePath(input, settings.folder)),
+      isShared: true,
       fresh: settings.fresh,
       signal,
       onPlan: ({ tasks, resumed }) => {

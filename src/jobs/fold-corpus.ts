@@ -10,6 +10,7 @@ import { addShapes, cellsOf, type ShapeCounts, sortShapes, volumeOf } from "../c
 import { FoldError, fromSystemError } from "../errors.ts";
 import { version } from "../version.ts";
 import { ChunkQueue } from "./chunk-queue.ts";
+import { lockWork } from "./lock-work.ts";
 import { hasWork, openSpill, type SpilledChunk, spilledChunks, workFolder } from "./spill.ts";
 import type { OpenTask } from "./walk-messages.ts";
 import { startWalk } from "./walk-pool.ts";
@@ -39,6 +40,8 @@ export interface FoldRequest {
   readonly archive: string | null;
   /** Of the archive; left out: `file`. */
   readonly durability?: Durability;
+  /** Others may fold into the same archive at the same time: one of them does, and the others are told. */
+  readonly isShared?: boolean;
   /** Throw away what a stopped run left, instead of going on from it. */
   readonly fresh: boolean;
   readonly signal?: AbortSignal;
@@ -60,7 +63,8 @@ export interface FoldOutcome {
 /**
  * Fold a corpus: every ortho counted, the best one found, and all of them in an archive if one is wanted.
  *
- * @throws FoldError `interrupted` after `signal`, with everything finished kept for the next run; errors of the disk
+ * @throws FoldError `interrupted` after `signal`, with everything finished kept for the next run; `conflict` when another
+ *   run is writing the archive, which was said to be shared; errors of the disk
  */
 export async function foldCorpus(request: FoldRequest): Promise<FoldOutcome> {
   const { corpus, options, archive } = request;
@@ -69,14 +73,31 @@ export async function foldCorpus(request: FoldRequest): Promise<FoldOutcome> {
   const shard = options.shard ?? { number: 1, of: 1 };
   const numbers = tasksOfShard(tasks, shard.number, shard.of);
   const spill = spillOf(archive, numbers, tasks, options);
+  const lock = archive === null || spill === null || !request.isShared ? null : await lockWork(spill, archive);
+  try {
+    const outcome = await foldTasks(request, index, tasks, numbers, spill);
+    if (lock !== null) lock.remove();
+    else if (spill !== null) removeFolder(spill);
+    return outcome;
+  } finally {
+    lock?.release();
+  }
+}
+
+/** Fold the tasks with these numbers. */
+async function foldTasks(
+  request: FoldRequest,
+  index: PhraseIndex,
+  tasks: readonly Task[],
+  numbers: readonly number[],
+  spill: string | null,
+): Promise<FoldOutcome> {
   const spilled = spill === null ? new Map<number, SpilledChunk[]>() : findSpilled(request, spill);
   const run = new FoldRun(request, tasks, numbers, spilled, spill);
   try {
     request.onPlan?.({ tasks: numbers.length, resumed: run.resumedTasks });
-    if (!(await walkAll(run, request, index, spill))) throw stopped(archive !== null);
-    const outcome = run.finish();
-    if (spill !== null) removeFolder(spill);
-    return outcome;
+    if (!(await walkAll(run, request, index, spill))) throw stopped(request.archive !== null);
+    return run.finish();
   } finally {
     run.discard();
   }
@@ -154,8 +175,7 @@ export function foldKey({ corpus, options }: Pick<FoldRequest, "corpus" | "optio
 
 /** What an earlier run of the same fold has left. */
 function findSpilled(request: FoldRequest, spill: string): Map<number, SpilledChunk[]> {
-  if (request.fresh) removeFolder(spill);
-  const { isResumed } = openSpill(spill, foldKey(request));
+  const { isResumed } = openSpill(spill, foldKey(request), request.fresh);
   return isResumed ? spilledChunks(spill) : new Map();
 }
 

@@ -88,18 +88,36 @@ function isWhole(chunk: SpilledChunk): boolean {
 /** The file that tells of which fold the parts in a folder are. */
 export const KEY_FILE = "key";
 
-/** Make the folder, or find it as a run with the same key left it. What else is in it, or not whole, is thrown away. */
-export function openSpill(folder: string, key: string): { isResumed: boolean } {
+/** What a run holds that lets no other into the folder (lock-work.ts). */
+export const LOCK_FILE = "lock";
+
+/** Throw away what is in the folder, but for the lock of whoever does so. */
+export function emptyWork(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (name !== LOCK_FILE) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+/**
+ * Make the folder, or find it as a run with the same key left it. What else is in it, or not whole, is thrown away.
+ *
+ * @param fresh throw away also what a run with the same key left
+ */
+export function openSpill(folder: string, key: string, fresh = false): { isResumed: boolean } {
   const keyFile = join(folder, KEY_FILE);
   try {
     const found = readKey(keyFile);
-    if (found === key) {
+    if (found === key && !fresh) {
       for (const name of readdirSync(folder).filter(isTemporary)) rmSync(join(folder, name), { force: true });
       return { isResumed: true };
     }
-    rmSync(folder, { recursive: true, force: true });
-    // Not with the folders above it: a job whose folder was taken away must not make it anew.
-    mkdirSync(folder);
+    if (existsSync(join(folder, LOCK_FILE))) {
+      emptyWork(folder);
+    } else {
+      rmSync(folder, { recursive: true, force: true });
+      // Not with the folders above it: a job whose folder was taken away must not make it anew.
+      mkdirSync(folder);
+    }
     writeFileSync(keyFile, key);
     return { isResumed: false };
   } catch (error) {

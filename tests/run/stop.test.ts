@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isHangUpHeard } from "../../src/cli/hang-up.ts";
-import { binary, must, report, start } from "../support/binary.ts";
+import { binary, call, must, report, start } from "../support/binary.ts";
 import { halfOfSample } from "../support/sample.ts";
 import { withFolder } from "../support/temporary.ts";
 
@@ -147,6 +147,39 @@ test("a bench that is stopped ends the run under way, and leaves nothing behind"
     expect(exit).toBe(130);
     expect(stderr).toContain("fold: stopped before the end\nhint: run the same command again\n");
     expect(readdirSync(scratch)).toEqual([]);
+  });
+});
+
+test("a run of what another run is writing is told so, and takes nothing from it", async () => {
+  await withFolder(async (folder) => {
+    const [text, out] = [join(folder, "log.txt"), join(folder, "out")];
+    writeFileSync(text, halfOfSample);
+    mkdirSync(join(folder, "other"));
+    writeFileSync(join(folder, "other/log.txt"), `${halfOfSample} one more.`);
+    const alone = await report(["run", text, ...DIMENSIONS, "--out", join(folder, "alone")]);
+    const archive = join(out, "log.max-dims-3.tar.zst");
+    const args = ["run", text, ...DIMENSIONS, "--out", out, "--threads", "1"];
+    const { child, ended } = start(args);
+    try {
+      await untilItWalks(child, join(`${archive}.work`, "key"));
+      child.kill("SIGSTOP");
+      const before = readdirSync(`${archive}.work`);
+      // The same again; the same anew; another text whose archive has the same name.
+      const others = [args, [...args, "--fresh"], args.with(1, join(folder, "other/log.txt"))];
+      for (const other of others) {
+        const { exit, stdout, stderr } = await call([...other, "--quiet"]);
+        expect(stderr).toBe(
+          `fold: another \`fold run\` or \`fold merge\` is writing ${archive}\nhint: let it end, then run the same command again; or give this one another --name or --out\n`,
+        );
+        expect([exit, stdout]).toEqual([1, ""]);
+      }
+      expect(readdirSync(`${archive}.work`)).toEqual(before);
+    } finally {
+      child.kill("SIGCONT");
+    }
+    expect(await ended).toMatchObject({ exit: 0 });
+    expect(readdirSync(out)).toEqual(["log.max-dims-3.tar.zst"]);
+    expect((await report(args)).tar_sha256).toBe(alone.tar_sha256);
   });
 });
 
