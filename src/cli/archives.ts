@@ -7,6 +7,7 @@ import { archiveNamed } from "./archive-named.ts";
 import { withCloud } from "./cloud.ts";
 import type { ArchivesFlags } from "./cloud-definitions.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
+import { reportOfArchive } from "./job-report.ts";
 import { formatBytes, formatCount, formatTable, shortLineage } from "./text.ts";
 
 /** `fold archives`: the archives of a fleet, by name; `fold archives rm ARCHIVE...`: remove some. */
@@ -44,7 +45,7 @@ async function list(cloud: CloudParts, { json }: ArchivesFlags, { output }: Comm
   for (let after = ""; ; ) {
     const page = await listArchives(database, { after, withReserved: true });
     if (page.length === 0) break;
-    if (json) for (const archive of page) output.json(archive);
+    if (json) for (const archive of page) output.json(reportOfArchive(archive));
     else rows.push(...page.map(rowOf));
     // However many there are, and however slow their reader is.
     await output.flush();

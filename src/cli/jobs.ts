@@ -6,6 +6,7 @@ import { FoldError } from "../errors.ts";
 import { withCloud } from "./cloud.ts";
 import type { JobsFlags } from "./cloud-definitions.ts";
 import type { CommandArguments, CommandIo } from "./command.ts";
+import { reportOfJob, reportOfRun } from "./job-report.ts";
 import { formatBytes, formatCount, formatDuration, formatTable } from "./text.ts";
 
 const ALL: readonly JobStatus[] = ["pending", "processing", "failed", "completed"];
@@ -26,7 +27,7 @@ async function printJobs(database: Database, { all, json }: JobsFlags, { output 
   for (let after = 0; ; ) {
     const page = await listJobs(database, { after, ...(all ? { statuses: ALL } : {}) });
     if (page.length === 0) break;
-    if (json) for (const job of page) output.json(job);
+    if (json) for (const job of page) output.json(reportOfJob(job));
     else rows.push(...page.map(rowOf));
     // However many there are, and however slow their reader is.
     await output.flush();
@@ -56,7 +57,7 @@ async function printHistory(database: Database, wanted: string, flags: JobsFlags
 async function printJob(database: Database, job: JobRow, { json }: JobsFlags, { output }: CommandIo): Promise<void> {
   const runs = await listRuns(database, job.id);
   if (json) {
-    output.json({ ...job, runs });
+    output.json({ ...reportOfJob(job), runs: runs.map(reportOfRun) });
     return;
   }
   for (const line of formatTable([rowOf(job)], "lllrl")) output.line(line);

@@ -195,7 +195,7 @@ test("jobs of a name are told with their attempts, one after the other, also tho
     expect(shards).toMatchObject([
       ...[1, 2].map((number) => ({ name: "book", options: { shard: { number } }, runs })),
       // The job that has joined them.
-      { name: "book", jobType: "archive_merge", runs },
+      { name: "book", job_type: "archive_merge", runs },
     ]);
     expect(await told("other")).toMatchObject([{ name: "other", runs }]);
     expect(await told(shards[1].id)).toEqual([shards[1]]);
@@ -205,6 +205,53 @@ test("jobs of a name are told with their attempts, one after the other, also tho
     expect([none.exit, none.stderr]).toEqual([5, expect.stringContaining("there is no job nothing")]);
   });
 });
+
+test("what programs read is called the same everywhere, in snake case", async () => {
+  await withBook(async ({ env, folder }) => {
+    writeFileSync(join(folder, "later.txt"), "all the readers.\n");
+    const commands = [
+      "submit later.txt",
+      "jobs --all",
+      "jobs book",
+      "archives",
+      "status",
+      "setup",
+      "db status",
+      "doctor",
+    ];
+    const more = [
+      "gc --dry-run",
+      "url book",
+      "get book",
+      "show book",
+      "verify book.tar.zst",
+      "estimate book.txt --fleet",
+    ];
+    const told = new Map<string, Set<string>>();
+    for (const command of [...commands, ...more]) {
+      const { stdout } = await call([...command.split(" "), "--json"], { env, cwd: folder });
+      const keys = new Set(jsonLines(stdout).flatMap(keysIn));
+      expect(keys.size).toBeGreaterThan(0);
+      expect([command, [...keys].filter((key) => /[A-Z]/.test(key))]).toEqual([command, []]);
+      told.set(command, keys);
+    }
+    for (const key of ["id", "name", "size_bytes", "worker", "failures", "heartbeat_age_ms"]) {
+      expect([key, told.get("jobs --all")?.has(key)]).toEqual([key, true]);
+      expect([key, told.get("status")?.has(key)]).toEqual([key, true]);
+    }
+    for (const command of ["archives", "status", "show book"]) {
+      for (const key of ["orthos", "tar_sha256"]) expect(told.get(command)?.has(key)).toBe(true);
+    }
+    expect(told.get("jobs book")?.has("orthos")).toBe(true);
+  });
+});
+
+/** The names of all that is in a value, however deep. */
+function keysIn(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  const inner = Object.values(value).flatMap(keysIn);
+  return Array.isArray(value) ? inner : [...Object.keys(value), ...inner];
+}
 
 test("archives rm says what it lacks, and removes once what was named twice", async () => {
   await withBook(async ({ env, buckets }) => {

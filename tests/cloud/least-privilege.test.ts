@@ -67,7 +67,7 @@ test.if(canMakeUsers)(`a job on its way through three keys${note}`, async () => 
       await fold(["status", "--json"], worker, folder),
     ];
     expect(JSON.parse(end)).toMatchObject({ waiting: 0, running: 0, done: 1, failed: 0 });
-    const [archive] = jsonLines<{ name: string; tarSha256: string }>(await fold(["archives", "--json"], read, folder));
+    const [archive] = jsonLines<{ name: string }>(await fold(["archives", "--json"], read, folder));
     const { name } = archive!;
     await fold(["get", name, "--out", "got.tar.zst"], read, folder);
     const url = (await fold(["url", name], read, folder)).trim();

@@ -39,7 +39,7 @@ test("three workers fold one book in 8 shards into the archive of fold run, one 
       expect(archive).toMatchObject({ name: "book.max-dims-3", lineage: '"book"' });
       await must(["get", "book.max-dims-3"], options);
       const alone = await report(["run", "book.txt", "--max-dims", "3", "--out", "alone"], { cwd: folder });
-      expect(archive).toMatchObject({ tarSha256: alone.tar_sha256 });
+      expect(archive).toMatchObject({ tar_sha256: alone.tar_sha256 });
       const [mine, other] = ["book.max-dims-3.tar.zst", "alone/book.max-dims-3.tar.zst"];
       expect(readFileSync(join(folder, mine)).equals(readFileSync(join(folder, other)))).toBe(true);
       const url = (await must(["url", "book.max-dims-3"], options)).trim();
@@ -89,7 +89,7 @@ test("texts submitted with --merge become one archive, the others stay apart", a
     ]);
     const merged = archives.find(({ name }) => name !== "apart");
     const alone = await report(["run", "a.txt", "b.txt", "c.txt", "--merge", "--out", "alone"], { cwd: folder });
-    expect(merged?.orthoCount).toBe(alone.orthos);
+    expect(merged?.orthos).toBe(alone.orthos);
     const shown = JSON.parse(await must(["show", merged?.name as string, "--json"], options));
     expect(shown.content_sha256).toBe(alone.content_sha256);
   });
@@ -144,7 +144,7 @@ test("a worker that is told of a bucket which is not there takes no job", async 
       expect([exit, stderr]).toEqual([4, expect.stringContaining("there is no bucket fold-no-such")]);
     }
     const [job] = jsonLines(await must(["jobs", "--json"], { env }));
-    expect([job.status, job.attempt, job.retryCount]).toEqual(["pending", 0, 0]);
+    expect([job.status, job.attempt, job.failures]).toEqual(["pending", 0, 0]);
   });
 });
 
