@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { sha256 } from "../archive/manifest.ts";
 import { FoldError } from "../errors.ts";
 import { ensurePrivate } from "../storage/private-folder.ts";
-import { ProcessLock } from "../storage/spaces/process-lock.ts";
+import { ProcessLock } from "../storage/process-lock.ts";
 import { isUnusable, type ResultArchives, reasonOf } from "../storage/spaces/result-archives.ts";
 import { withResults } from "../storage/spaces/results.ts";
 import type { SpacesConfig } from "../storage/spaces/spaces-config.ts";

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } fro
 import { basename, dirname, join } from "node:path";
 import { temporaryPath } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { ProcessLock } from "../storage/spaces/process-lock.ts";
+import { ProcessLock } from "../storage/process-lock.ts";
 
 const LOCK = "lock";
 const HALF = "half";

@@ -2,7 +2,7 @@ import { mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { hasCode } from "../disk.ts";
 import { FoldError, fromSystemError } from "../errors.ts";
-import { ProcessLock } from "../storage/spaces/process-lock.ts";
+import { ProcessLock } from "../storage/process-lock.ts";
 import { emptyWork, LOCK_FILE } from "./spill.ts";
 
 /** A work folder that no other run goes on from, or throws away, until it is released. */

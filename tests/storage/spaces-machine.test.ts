@@ -5,7 +5,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { describeArchive } from "../../src/storage/describe-archive.ts";
-import { ProcessLock } from "../../src/storage/spaces/process-lock.ts";
+import { ProcessLock } from "../../src/storage/process-lock.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { claim, finish, wanted } from "./place.ts";
 import { type SpacesPlace, SpacesPlaces } from "./spaces-place.ts";

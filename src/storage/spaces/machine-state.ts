@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path";
 import type { JobFailure } from "../port.ts";
 import { ensurePrivate } from "../private-folder.ts";
-import { ProcessLock } from "./process-lock.ts";
+import { ProcessLock } from "../process-lock.ts";
 import { fromDatabaseError } from "./sqlite-error.ts";
 
 /**

@@ -17,6 +17,7 @@ import type {
   Storage,
 } from "../port.ts";
 import { MAX_ATTEMPTS } from "../port.ts";
+import type { ProcessLock } from "../process-lock.ts";
 import { listChunks, readBytes, readChunk, sourcePath, spillChunk } from "./attempt-files.ts";
 import { entriesOf, owned } from "./attempts.ts";
 import { Claims } from "./claims.ts";
@@ -24,7 +25,6 @@ import { InputBucket, type InputText } from "./input-bucket.ts";
 import { newArchiveKey } from "./keys.ts";
 import { ListedArchives } from "./listed-archives.ts";
 import { MachineState } from "./machine-state.ts";
-import type { ProcessLock } from "./process-lock.ts";
 import { inTurns, ResultArchives } from "./result-archives.ts";
 import type { SpacesConfig } from "./spaces-config.ts";
 import { Unanswered } from "./unanswered.ts";
