@@ -16,7 +16,7 @@ import { checkSchema } from "../../src/db/migrations.ts";
 import { reclaimStale } from "../../src/db/reclaim-stale.ts";
 import { retryJob } from "../../src/db/retry-job.ts";
 import { serverOf } from "../../src/db/server.ts";
-import { asOwner, connect, newDatabase } from "../support/database.ts";
+import { asOwner, connect, newDatabase, runClient } from "../support/database.ts";
 import { archiveOf, broken, claim, codeOf, failure, MAX_ATTEMPTS, publish, submit } from "./fixtures.ts";
 
 const url = await newDatabase();
@@ -29,7 +29,7 @@ await asOwner(async (sql) => {
 // After the database is gone, and with it what the role was granted there.
 afterAll(() => asOwner((sql) => sql.unsafe(`drop role ${role}`)));
 const script = `${import.meta.dir}/../../scripts/database-roles.sql`;
-const psql = Bun.spawnSync(["psql", url, "-v", "ON_ERROR_STOP=1", "-qv", `role=${role}`, "-f", script]);
+const psql = runClient("psql", url, ["-v", "ON_ERROR_STOP=1", "-qv", `role=${role}`, "-f", script]);
 if (!psql.success) throw new Error(psql.stderr.toString());
 
 const database = await connect(Object.assign(new URL(url), { username: role, password }).href);
@@ -40,7 +40,7 @@ test("the script changes all that it should or nothing, and says so", async () =
   const other = `${name}_role`;
   const bare = Object.assign(new URL(url), { pathname: `/${name}` }).href;
   // As its first lines say it is called.
-  const ended = Bun.spawnSync(["psql", bare, "-v", `role=${other}`, "-f", script]);
+  const ended = runClient("psql", bare, ["-v", `role=${other}`, "-f", script]);
   expect(ended.exitCode).not.toBe(0);
   expect(ended.stderr.toString()).toContain('relation "jobs" does not exist');
   expect(await asOwner((sql) => sql`select from pg_roles where rolname = ${other}`)).toHaveLength(0);

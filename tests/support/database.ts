@@ -79,12 +79,26 @@ export async function makeDatabase(isMigrated = true): Promise<string> {
   return urlOf(name);
 }
 
+/**
+ * Run a program of PostgreSQL with a database. Its password is where no list of processes shows it: a test that looks for
+ * secrets there may be running beside.
+ */
+export function runClient(program: "psql" | "pg_dump", url: string, args: readonly string[] = [], stdin?: Uint8Array) {
+  const shown = new URL(url);
+  const PGPASSWORD = decodeURIComponent(shown.password);
+  shown.password = "";
+  return Bun.spawnSync([program, "--dbname", shown.href, ...args], {
+    env: { ...process.env, PGPASSWORD },
+    ...(stdin === undefined ? {} : { stdin }),
+  });
+}
+
 /** The URL of a new database with all that is in another one: its dump, restored. */
 export async function restored(url: string): Promise<string> {
   const copy = await makeDatabase(false);
-  const dump = Bun.spawnSync(["pg_dump", "--dbname", url]);
+  const dump = runClient("pg_dump", url);
   if (!dump.success) throw new Error(dump.stderr.toString());
-  const load = Bun.spawnSync(["psql", copy, "-qv", "ON_ERROR_STOP=1"], { stdin: dump.stdout });
+  const load = runClient("psql", copy, ["-qv", "ON_ERROR_STOP=1"], dump.stdout);
   if (!load.success) throw new Error(load.stderr.toString());
   return copy;
 }

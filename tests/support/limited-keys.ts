@@ -2,7 +2,7 @@
 // that come with the project.
 import { readFileSync } from "node:fs";
 import { PutBucketPolicyCommand, S3Client } from "@aws-sdk/client-s3";
-import { asOwner } from "./database.ts";
+import { asOwner, runClient } from "./database.ts";
 import type { Fleet } from "./fleet.ts";
 import { projectFile } from "./project.ts";
 import { spaces } from "./spaces.ts";
@@ -73,7 +73,7 @@ export async function withLimitedRole<T>(
   await asOwner((sql) => sql.unsafe(`create role ${role} login password '${password.replaceAll("'", "''")}'`));
   try {
     const script = projectFile("scripts/database-roles.sql");
-    const psql = Bun.spawnSync(["psql", databaseUrl, "-v", "ON_ERROR_STOP=1", "-qv", `role=${role}`, "-f", script]);
+    const psql = runClient("psql", databaseUrl, ["-v", "ON_ERROR_STOP=1", "-qv", `role=${role}`, "-f", script]);
     if (!psql.success) throw new Error(psql.stderr.toString());
     const url = Object.assign(new URL(databaseUrl), { username: role });
     url.password = encodeURIComponent(password);
