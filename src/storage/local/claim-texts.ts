@@ -19,6 +19,8 @@ import { folderPath, type JobRecord, newToken, noteOrigin, type WorkFolder, writ
 export class TextClaims {
   /** Texts of the last listing that were not tried yet: a folder of thousands is not read for every claim. */
   private waiting: string[] = [];
+  /** The text before has gone to somebody else. */
+  private isBeaten = false;
 
   constructor(
     private readonly layout: Layout,
@@ -35,24 +37,39 @@ export class TextClaims {
     const busy = new Set(inProcess.map(({ id }) => id));
     for (let listings = 0; listings < 2; listings++) {
       for (let path = this.waiting.shift(); path !== undefined; path = this.waiting.shift()) {
-        const attempt = this.claimText(path, wanted, busy);
-        if (attempt !== null) return attempt;
+        const found = this.claimText(path, wanted, busy);
+        if (found === "gone") this.goElsewhere();
+        else this.isBeaten = false;
+        if (typeof found === "object") return found;
       }
       if (listings === 0) this.waiting = textsBelow(this.layout.input);
     }
     return null;
   }
 
-  private claimText(path: string, wanted: JobWanted, busy: ReadonlySet<string>): Attempt | null {
-    const id = idOfInput(path);
+  /**
+   * Another worker was faster. All have the same list: who goes through it side by side with others makes a folder again
+   * and again for a text that one of them takes. So the first time it is left for another place, by chance.
+   */
+  private goElsewhere(): void {
+    if (this.isBeaten) return;
+    this.isBeaten = true;
+    const place = Math.floor(Math.random() * this.waiting.length);
+    this.waiting = [...this.waiting.slice(place), ...this.waiting.slice(0, place)];
+  }
+
+  /** Claim a text; `left` where it is not for us. */
+  private claimText(path: string, wanted: JobWanted, busy: ReadonlySet<string>): Attempt | "gone" | "left" {
     const text = join(this.layout.input, path);
-    // A new text under the name of one that is being folded waits for its turn.
-    if ((wanted.id !== undefined && wanted.id !== id) || busy.has(id)) return null;
+    if (wanted.id !== undefined && wanted.id !== idOfInput(path)) return "left";
+    // Of most that somebody else has taken nothing more is asked.
     const size_bytes = statSync(text, { throwIfNoEntry: false })?.size;
-    if (size_bytes === undefined || size_bytes > (wanted.most_bytes?.text ?? Infinity)) return null;
+    if (size_bytes === undefined) return "gone";
+    // A new text under the name of one that is being folded waits for its turn.
+    if (size_bytes > (wanted.most_bytes?.text ?? Infinity) || busy.has(idOfInput(path))) return "left";
     const record = { ...firstRecord(path), size_bytes, number: 1, worker: wanted.worker };
     const folder = this.take(text, record);
-    return folder === null ? null : attemptOf(folder, record, wanted);
+    return folder === null ? "gone" : attemptOf(folder, record, wanted);
   }
 
   /**
