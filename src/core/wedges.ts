@@ -1,5 +1,6 @@
 import type { PhraseIndex } from "./phrase-index.ts";
 
+/** Up to so many values are sorted in place. */
 const FEW = 24;
 
 /**

@@ -65,9 +65,9 @@ export class TextClaims {
     // Of most that somebody else has taken nothing more is asked.
     const size_bytes = statSync(text, { throwIfNoEntry: false })?.size;
     if (size_bytes === undefined) return "gone";
-    // A new text under the name of one that is being folded waits for its turn.
-    if (size_bytes > (wanted.most_bytes?.text ?? Infinity) || busy.has(idOfInput(path))) return "left";
     const record = { ...firstRecord(path), size_bytes, number: 1, worker: wanted.worker };
+    // A new text under the name of one that is being folded waits for its turn.
+    if (size_bytes > (wanted.most_bytes?.text ?? Infinity) || busy.has(record.id)) return "left";
     const folder = this.take(text, record);
     return folder === null ? "gone" : attemptOf(folder, record, wanted);
   }
